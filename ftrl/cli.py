@@ -1,0 +1,57 @@
+"""The command line: ``ftrl …``. Each command lives in ``ftrl/commands`` and is a few lines: parse, call, print."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+
+import typer
+
+from ftrl.errors import FtrlError
+
+app = typer.Typer(
+    name="ftrl",
+    help="Builds verifiable tool-use environments and trains language models in them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+GROUPS = ("env", "sandbox", "reward", "model")
+"""Command modules that are groups of commands: ``ftrl env import …``."""
+
+COMMANDS = ("quickstart", "doctor", "synth", "rollout", "train", "evaluate")
+"""Command modules that add commands of their own to the top level."""
+
+
+def _assemble() -> None:
+    for name in COMMANDS:
+        importlib.import_module(f"ftrl.commands.{name}").register(app)
+    for name in GROUPS:
+        app.add_typer(importlib.import_module(f"ftrl.commands.{name}").app, name=name)
+
+
+_assemble()
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on end as one message and their exit code."""
+    try:
+        app()
+    except FtrlError as error:
+        print(f"ftrl: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" while writing {error.filename}" if error.filename else ""
+        print(f"ftrl: the disk is full{where}; free some space and run the command again", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("ftrl: interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of ``ftrl``: one module each, parse - call one function - print."""

@@ -1,0 +1,72 @@
+"""Files, local or on S3, behind one path string.
+
+Every path that the program takes may be a local path or ``s3://bucket/key``. Credentials, endpoint and region
+come from the usual AWS environment. A file written here appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from ftrl.errors import InputError
+
+
+def filesystem(path: str | os.PathLike[str]) -> tuple[Any, str]:
+    """The fsspec filesystem that holds ``path``, and the path as that filesystem spells it."""
+    text = os.fspath(path)
+    fs, inner = fsspec.core.url_to_fs(text)
+    return fs, inner
+
+
+def is_local(path: str | os.PathLike[str]) -> bool:
+    """Whether ``path`` lies on this machine's filesystem."""
+    return "://" not in os.fspath(path) or os.fspath(path).startswith("file://")
+
+
+def join(base: str | os.PathLike[str], *parts: str) -> str:
+    """``base`` with ``parts`` below it, for local and s3:// paths alike."""
+    return "/".join([os.fspath(base).rstrip("/"), *parts])
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or folder at ``path``."""
+    fs, inner = filesystem(path)
+    return bool(fs.exists(inner))
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The whole file.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    fs, inner = filesystem(path)
+    try:
+        return bytes(fs.cat_file(inner))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InputError("there is no such file", file=os.fspath(path)) from error
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all: a local file through a rename, an S3 object by one put."""
+    fs, inner = filesystem(path)
+    if not is_local(path):
+        fs.pipe_file(inner, data)
+        return
+    target = Path(inner)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
