@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 
@@ -53,17 +55,34 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: a local file through a rename, an S3 object by one put."""
+    """Write a file whole or not at all."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A binary file to write to; it appears under ``path`` when the block ends well, and not at all otherwise.
+
+    A local file comes by a rename, an S3 object by completing its upload.
+    """
     fs, inner = filesystem(path)
     if not is_local(path):
-        fs.pipe_file(inner, data)
+        remote = fs.open(inner, "wb", autocommit=False)
+        try:
+            yield remote
+            remote.close()
+            remote.commit()
+        except BaseException:
+            remote.discard()
+            raise
         return
     target = Path(inner)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -1,1 +1,25 @@
-"""The room ``ftrl.tool_calls``."""
+"""Reading tool calls out of a model's text.
+
+In: the text of one assistant turn. Out: a ``ParsedResponse`` - the text besides the calls, the calls in order,
+and how many blocks looked like calls but could not be read.
+
+One module per model family, each a plain function; ``PARSERS`` names them. The functions are lenient in exactly
+the ways in which the published parsers are, since a reward is only comparable if both read the same calls.
+"""
+
+from ftrl.tool_calls.llama31 import parse_llama31
+from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse, Parser
+from ftrl.tool_calls.qwen import parse_qwen, parse_qwen_one_call
+
+PARSERS: dict[str, Parser] = {"qwen": parse_qwen, "llama31": parse_llama31}
+"""Parsers by family name."""
+
+__all__ = [
+    "PARSERS",
+    "ParsedCall",
+    "ParsedResponse",
+    "Parser",
+    "parse_llama31",
+    "parse_qwen",
+    "parse_qwen_one_call",
+]
