@@ -1,0 +1,31 @@
+"""What this machine can run, what is missing, and how to get it.
+
+Comes in: nothing but the machine. Goes out: a list of ``Check`` records, in reading order.
+
+* A check looks and never changes anything. It imports no engine: versions come from package metadata, a
+  running Ray cluster from Ray's address file, GPUs from nvidia-smi.
+* ``missing`` means that the quickstart cannot run, ``warning`` that something will be slower or less safe.
+* What the packages' versions should be is asked of our own metadata, so the answer is written down once.
+"""
+
+from __future__ import annotations
+
+from ftrl.doctor.check import Check, Status
+from ftrl.doctor.machine import check_machine
+from ftrl.doctor.software import check_software
+from ftrl.doctor.surroundings import check_gpus, check_isolation, check_ray, check_variables
+
+
+def examine() -> list[Check]:
+    """Every check of this machine; ``missing`` ones keep the quickstart from running."""
+    return [
+        *check_machine(),
+        *check_software(),
+        *check_gpus(),
+        *check_ray(),
+        *check_isolation(),
+        *check_variables(),
+    ]
+
+
+__all__ = ["Check", "Status", "examine"]
