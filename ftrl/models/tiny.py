@@ -1,0 +1,157 @@
+"""A small random model of the Qwen3 architecture, with its own tokenizer: for tests and the quickstart.
+
+Byte-level BPE after Qwen's way of splitting text (digits one by one), trained on the generated corpus; so
+every text round-trips exactly. The tokenizer does not depend on the seed: two tiny models of one vocabulary
+size differ in their weights only.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftrl.errors import InputError
+from ftrl.models.chat_template import CHAT_TEMPLATE
+from ftrl.models.checks import ModelSummary, summarize_model_folder
+from ftrl.models.corpus import corpus
+from ftrl.models.folders import building
+from ftrl.models.requirements import require
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+"""Tokens that structure the conversation: left out when a text is decoded without special tokens."""
+
+CONTENT_TOKENS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
+"""Single tokens that are part of the text, as in the Qwen family: decoding always keeps them."""
+
+SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS) + len(CONTENT_TOKENS)
+"""Every byte and every token above."""
+
+_HEAD_SIZE = 32
+
+# Qwen's split: contractions, words with a character in front, single digits, punctuation, line ends, spaces.
+_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def init_tiny(
+    path: str | os.PathLike[str],
+    *,
+    hidden: int = 64,
+    layers: int = 2,
+    vocab: int = 1024,
+    seed: int = 0,
+    context: int = 4096,
+) -> ModelSummary:
+    """Make a model folder with random fp32 weights; the same arguments give the same bytes.
+
+    Args:
+        path: the folder to make; it must not hold anything yet.
+        hidden: width; a multiple of 64 (heads of 32, two query heads to a key head).
+        layers: transformer blocks.
+        vocab: exact size of tokenizer and embedding.
+        seed: of the weights.
+        context: longest sequence in tokens.
+
+    Raises:
+        InputError: a size that cannot be, or something at ``path`` already.
+    """
+    _check_sizes(hidden=hidden, layers=layers, vocab=vocab, context=context)
+    require("torch", "transformers", "tokenizers", "safetensors")
+    with building(path) as folder:
+        tokenizer = train_tokenizer(vocab, context=context)
+        tokenizer.save_pretrained(folder)
+        _save_random_model(folder, tokenizer, hidden=hidden, layers=layers, seed=seed, context=context)
+        return summarize_model_folder(folder)
+
+
+def train_tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of exactly ``vocab`` tokens, with the chat template.
+
+    Raises:
+        InputError: the corpus does not yield that many tokens.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab - len(CONTENT_TOKENS),
+        special_tokens=list(CONTROL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(corpus(), trainer)
+    bpe.add_tokens([AddedToken(token, normalized=False, special=False) for token in CONTENT_TOKENS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+        chat_template=CHAT_TEMPLATE,
+    )
+    if len(tokenizer) != vocab:
+        raise InputError(
+            f"the tokenizer's corpus yields {len(tokenizer)} tokens, not {vocab}; ask for fewer",
+            field="vocab",
+        )
+    return tokenizer
+
+
+def _save_random_model(
+    folder: Path, tokenizer: Any, *, hidden: int, layers: int, seed: int, context: int
+) -> None:
+    import torch
+    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
+
+    heads = hidden // _HEAD_SIZE
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
+        head_dim=_HEAD_SIZE,
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        dtype="float32",
+    )
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of ours
+        torch.manual_seed(seed)
+        model = Qwen3ForCausalLM(config).float()
+    # Only the tokens: sampling settings in here would become vLLM's defaults behind the user's back.
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    model.save_pretrained(folder)
+
+
+def _check_sizes(*, hidden: int, layers: int, vocab: int, context: int) -> None:
+    if hidden < 2 * _HEAD_SIZE or hidden % (2 * _HEAD_SIZE):
+        raise InputError(f"the width must be a multiple of {2 * _HEAD_SIZE}, not {hidden}", field="hidden")
+    if layers < 1:
+        raise InputError(f"a model has at least one layer, not {layers}", field="layers")
+    if vocab < SMALLEST_VOCAB:
+        raise InputError(
+            f"{vocab} tokens are too few: {SMALLEST_VOCAB} hold every byte and the chat's tokens",
+            field="vocab",
+        )
+    if context < 1:
+        raise InputError(f"the context must be at least one token, not {context}", field="context")
