@@ -1,8 +1,8 @@
 """The record of one task: its question, its tools, and the answers that its tool calls must bring back.
 
-An ``Environment`` is a value: its ``id`` is the sha256 of its canonical content, so that the same task has the
-same id wherever it was made. Tool sources are not part of the record; ``implementations`` names them by sha256
-and the store holds each source once (paper, section 3.1).
+An ``Environment`` is a value: its ``id`` is the sha256 of its canonical content, so that the same task has
+the same id wherever it was made. Tool sources are not part of the record; ``implementations`` names them by
+sha256 and the store holds each source once (paper, section 3.1).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Gold(Record):
 
     tool: str
     value: str
-    sub_question: str | None = Field(default=None, description="id of the sub-question it answers; null if imported")
+    sub_question: str | None = Field(
+        default=None, description="id of the sub-question it answers; null if imported"
+    )
 
 
 class SubQuestion(Record):
@@ -78,16 +80,16 @@ class Environment(Record):
     data_source: str = ""
     provenance: dict[str, Json] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_id(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not data.get("id"):
-            body = cls.model_construct(**{**data, "id": ""})
-            data = {**data, "id": content_id(body)}
-        return data
+    @model_validator(mode="after")
+    def _fill_id(self) -> Environment:
+        # Only once every field is validated: the id must not depend on how the caller spelled the values.
+        if not self.id:
+            self.__dict__["id"] = content_id(self)
+            self.__pydantic_fields_set__.add("id")
+        return self
 
     def unsolved(self) -> dict[str, list[str]]:
-        """The golds as ``{tool: [values]}``, in the published order: tools by first mention, values by position."""
+        """The golds as ``{tool: [values]}``, as published: tools by first mention, values by position."""
         unsolved: dict[str, list[str]] = {}
         for gold in self.golds:
             unsolved.setdefault(gold.tool, []).append(gold.value)
