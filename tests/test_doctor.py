@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from typer.testing import CliRunner
 from ftrl import doctor
 from ftrl.commands import doctor as command
 from ftrl.doctor import Check, machine, software, surroundings
+from ftrl.errors import FtrlError
+from ftrl.sandbox import LayerReport, isolation_report
 
 REQUIREMENTS = [
     "pyarrow>=17",
@@ -161,29 +164,48 @@ def test_no_gpu_at_all_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert check.status == "ok"
 
 
+@pytest.fixture
+def listening() -> Iterator[str]:
+    """The address of something that answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def note_cluster(folder: Path, address: str) -> dict[str, str]:
+    """What ``ray start --head`` leaves behind, and the environment in which it is looked for."""
+    (folder / "ray").mkdir()
+    (folder / "ray" / "ray_current_cluster").write_text(address)
+    return {"RAY_TMPDIR": str(folder)}
+
+
 def test_without_a_cluster_commands_start_their_own_ray(tmp_path: Path) -> None:
-    check = surroundings.ray_cluster({"RAY_TMPDIR": str(tmp_path)})
+    check = surroundings.ray_cluster({"RAY_TMPDIR": str(tmp_path)}, processes=tmp_path)
     assert (check.status, check.found) == ("ok", "none running; commands start their own")
 
 
-def test_a_running_cluster_is_found_where_ray_notes_its_address(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        (tmp_path / "ray").mkdir()
-        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
-        check = surroundings.ray_cluster({"RAY_TMPDIR": str(tmp_path)})
-        assert (check.status, check.found) == ("ok", f"running at {address}")
-        check = surroundings.ray_cluster({"RAY_ADDRESS": f"ray://{address}"})
-        assert check.status == "ok"
-    check = surroundings.ray_cluster({"RAY_TMPDIR": str(tmp_path)})
-    assert check.status == "warning", "the server is gone, the file still names it"
+def test_a_running_cluster_is_found_where_ray_notes_its_address(tmp_path: Path, listening: str) -> None:
+    check = surroundings.ray_cluster(note_cluster(tmp_path, listening), processes=tmp_path)
+    assert (check.status, check.found) == ("ok", f"running at {listening}")
+
+
+def test_a_running_node_is_found_though_a_cluster_long_gone_is_noted(tmp_path: Path, listening: str) -> None:
+    environment = note_cluster(tmp_path, "127.0.0.1:1")
+    (tmp_path / "4711").mkdir()
+    (tmp_path / "4711" / "cmdline").write_bytes(f"/x/raylet\0--a=b\0--gcs-address={listening}\0".encode())
+    check = surroundings.ray_cluster(environment, processes=tmp_path)
+    assert (check.status, check.found) == ("ok", f"running at {listening}")
+
+
+def test_a_noted_cluster_that_is_gone_is_a_warning(tmp_path: Path) -> None:
+    check = surroundings.ray_cluster(note_cluster(tmp_path, "127.0.0.1:1"), processes=tmp_path)
+    assert check.status == "warning"
     assert "ray stop" in check.advice
 
 
-def test_ray_address_wins_and_a_dead_one_is_a_warning() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-    check = surroundings.ray_cluster({"RAY_ADDRESS": address})
+def test_ray_address_wins(tmp_path: Path, listening: str) -> None:
+    environment = {**note_cluster(tmp_path, "127.0.0.1:1"), "RAY_ADDRESS": f"ray://{listening}"}
+    assert surroundings.ray_cluster(environment, processes=tmp_path).status == "ok"
+    check = surroundings.ray_cluster({"RAY_ADDRESS": "127.0.0.1:1"}, processes=tmp_path)
     assert check.status == "warning"
     assert "unset RAY_ADDRESS" in check.advice
 
@@ -199,13 +221,30 @@ def test_secrets_are_named_but_never_shown() -> None:
 
 
 def test_every_isolation_layer_of_the_sandbox_is_told() -> None:
-    from ftrl.sandbox import isolation_report
-
     layers = isolation_report()
-    assert layers
     checks = surroundings.check_isolation()
     assert [check.name for check in checks] == [layer.name for layer in layers]
     assert [check.status == "ok" for check in checks] == [layer.active for layer in layers]
+
+
+def test_a_layer_that_does_not_hold_here_is_a_warning_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = LayerReport(name="Landlock", active=False, why_not="the kernel is too old")
+    monkeypatch.setattr("ftrl.sandbox.isolation_report", lambda: [layer])
+    (check,) = surroundings.check_isolation()
+    assert check.status == "warning"
+    assert "the kernel is too old" in check.found
+
+
+def test_a_sandbox_that_cannot_start_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> list[LayerReport]:
+        raise FtrlError("the sandbox cannot start: no more processes")
+
+    monkeypatch.setattr("ftrl.sandbox.isolation_report", refuse)
+    (check,) = surroundings.check_isolation()
+    assert check.status == "missing"
+    assert "no more processes" in check.found
 
 
 CHECKS = [

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ftrl.doctor.check import Check, Status
+from ftrl.errors import FtrlError
 
 VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -75,18 +76,24 @@ def _gpu(name: str, status: Status, found: str, advice: str = "") -> Check:
 
 def check_ray() -> list[Check]:
     """Whether a Ray cluster is within reach; found as Ray itself finds it, but without starting anything."""
-    return [ray_cluster(os.environ)]
+    return [ray_cluster(os.environ, Path("/proc"))]
 
 
-def ray_cluster(environment: Mapping[str, str]) -> Check:
-    """The cluster that ``ray.init()`` joins: ``RAY_ADDRESS``, else the one last started on this machine."""
-    address = environment.get("RAY_ADDRESS", "")
-    origin = "RAY_ADDRESS"
+def ray_cluster(environment: Mapping[str, str], processes: Path) -> Check:
+    """The cluster that our commands would join: ``RAY_ADDRESS``, else one that runs on this machine.
+
+    Args:
+        environment: the variables to go by.
+        processes: a folder like /proc.
+    """
+    address, origin = environment.get("RAY_ADDRESS", ""), "RAY_ADDRESS"
     if address in ("", "auto"):
         folder = environment.get("RAY_TMPDIR") or environment.get("TMPDIR") or "/tmp"
         file = Path(folder) / "ray" / "ray_current_cluster"
-        address = file.read_text().strip() if file.is_file() else ""
-        origin = str(file)
+        address, origin = file.read_text().strip() if file.is_file() else "", str(file)
+        running = _raylets(processes)
+        if running and address not in running:
+            address, origin = min(running), "a running raylet"
     if address in ("", "local"):
         return Check(area="ray", name="cluster", status="ok", found="none running; commands start their own")
     if _answers(address):
@@ -98,6 +105,20 @@ def ray_cluster(environment: Mapping[str, str]) -> Check:
         found=f"{address} (from {origin}) does not answer",
         advice="start it, or forget it: unset RAY_ADDRESS" if origin == "RAY_ADDRESS" else "run: ray stop",
     )
+
+
+def _raylets(processes: Path) -> set[str]:
+    """The addresses that the Ray nodes among ``processes`` were given."""
+    addresses: set[str] = set()
+    for file in processes.glob("[0-9]*/cmdline"):
+        try:
+            arguments = file.read_bytes().decode(errors="replace").split("\0")
+        except OSError:  # it ended while we were looking, or is not ours to read
+            continue
+        if arguments[0].endswith("/raylet"):
+            found = (word.partition("=")[2] for word in arguments if word.startswith("--gcs-address="))
+            addresses.update(filter(None, found))
+    return addresses
 
 
 def _answers(address: str) -> bool:
@@ -112,20 +133,25 @@ def _answers(address: str) -> bool:
 
 
 def check_isolation() -> list[Check]:
-    """The layers that keep tool source away from this machine; each inactive one weakens the sandbox."""
+    """The layers that keep tool source away from this machine, as a sandbox worker of now reports them."""
     from ftrl.sandbox import isolation_report
 
+    try:
+        layers = isolation_report()
+    except FtrlError as error:
+        advice = "no tool can run until its worker process starts"
+        return [Check(area="isolation", name="sandbox", status="missing", found=str(error), advice=advice)]
     return [
-        Check(
+        Check(area="isolation", name=layer.name, status="ok", found="active")
+        if layer.active
+        else Check(
             area="isolation",
             name=layer.name,
-            status="ok" if layer.active else "warning",
-            found=layer.detail,
-            advice=""
-            if layer.active
-            else "tools run without this layer; see the documentation of ftrl.sandbox",
+            status="warning",
+            found=f"not here: {layer.why_not}",
+            advice="tools run without this layer; the others still hold",
         )
-        for layer in isolation_report()
+        for layer in layers
     ]
 
 
