@@ -191,7 +191,8 @@ def test_every_command_has_a_help_with_an_example() -> None:
         children = getattr(command, "commands", None)
         if children is None:
             return [path]
-        return [leaf for name, child in children.items() for leaf in leaves(child, (*path, name))]
+        shown = {name: child for name, child in children.items() if not child.hidden}
+        return [leaf for name, child in shown.items() for leaf in leaves(child, (*path, name))]
 
     without = []
     for path in leaves(typer.main.get_command(app), ()):
