@@ -1,61 +1,107 @@
 """Connecting to Ray: the running cluster where there is one, else a Ray of our own on this machine.
 
-``RAY_ADDRESS`` (set inside Ray jobs), then a Ray started on this machine by ``ray start --head``, then our own.
-A Ray of our own gets *logical* CPUs: its actors are many and mostly wait, so they are counted generously.
+``RAY_ADDRESS`` (set inside Ray jobs) comes first, then a Ray started on this machine by ``ray start --head``, then our
+own. A run on the CPU needs *logical* resources: verl's controllers and loops each claim a CPU while they mostly wait, and
+its worker claims a GPU that stands for the machine. A running Ray that has too few of them is joined, for as long as the
+session lasts, by a second Ray node on this machine that offers them.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-OWN_LOGICAL_CPUS = 16
-"""Logical CPUs of a Ray of our own; verl's controllers, workers and loops each claim one."""
+from ftrl.errors import FtrlError
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+JOIN_SECONDS = 90
+"""How long a second Ray node may take to join."""
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray is to leave the visible devices of actors without GPUs alone.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class LogicalResources:
+    """What a session announces or asks for, beyond what the machine's own count would be."""
+
+    cpus: int = 0
+    gpus: int = 0
 
 
 @contextmanager
-def ray_session(
-    *, env_vars: Mapping[str, str] | None = None, logical_gpus: int | None = None, log_to_driver: bool = False
-) -> Iterator[Any]:
+def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
     """Ray, connected for the length of the block. A session that is already connected is used as it is.
 
     Args:
-        env_vars: environment variables of every worker of this session.
-        logical_gpus: GPUs to announce when Ray is started here; Ray counts the real ones if left out.
-        log_to_driver: whether the workers' output is shown.
+        needs: logical resources without which the work cannot be placed; the machine's own count if left out.
 
     Yields:
         The module ``ray``.
+
+    Raises:
+        FtrlError: the running Ray lacks resources and no second node could join it.
     """
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
-        yield ray
+        with _second_node(ray, needs):
+            yield ray
         return
-    common: dict[str, Any] = {
-        "runtime_env": {"env_vars": dict(env_vars or {})},
-        "log_to_driver": log_to_driver,
-        "logging_level": logging.ERROR,
-        "ignore_reinit_error": False,
-    }
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         ray.init(address="auto", **common)
     except ConnectionError:
-        ray.init(
-            address="local",
-            num_cpus=max(OWN_LOGICAL_CPUS, os.cpu_count() or 1),
-            num_gpus=logical_gpus,
-            include_dashboard=False,
-            **common,
-        )
+        counts: dict[str, Any] = {}
+        if needs is not None:
+            counts = {"num_cpus": max(needs.cpus, os.cpu_count() or 1), "num_gpus": needs.gpus or None}
+        ray.init(address="local", include_dashboard=False, **counts, **common)
     try:
-        yield ray
+        with _second_node(ray, needs):
+            yield ray
     finally:
         ray.shutdown()
+
+
+def _satisfied(ray: Any, needs: LogicalResources) -> bool:
+    have = ray.cluster_resources()
+    return bool(have.get("CPU", 0) >= needs.cpus and have.get("GPU", 0) >= needs.gpus)
+
+
+@contextmanager
+def _second_node(ray: Any, needs: LogicalResources | None) -> Iterator[None]:
+    if needs is None or _satisfied(ray, needs):
+        yield
+        return
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address}"]
+    command += [f"--num-cpus={needs.cpus}", f"--num-gpus={needs.gpus}"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + JOIN_SECONDS
+        while not _satisfied(ray, needs):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise FtrlError(
+                    f"the running Ray at {address} has too few resources for a run on the CPU, and a second node could "
+                    f"not join it; start it with them: ray start --head --num-cpus={needs.cpus} --num-gpus={needs.gpus}"
+                )
+            time.sleep(0.5)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -13,13 +13,17 @@ app = typer.Typer(help="Score responses and trajectories by the golds of their t
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 OutOption = Annotated[str, typer.Option("--out", help="JSONL file to write: the lines of the input plus their scores.")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="Scoring rules: reference (the published ones).")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", help="Sandbox workers; as many as there are cores if left out.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Sandbox workers; as many as there are cores if left out.")
+]
 
 
 @app.command()
 def score(
     tasks: TasksArgument,
-    responses: Annotated[str, typer.Argument(help='Lines {"task": row, "response": text, "unsolved"?, "solve_rate"?}.')],
+    responses: Annotated[
+        str, typer.Argument(help='Lines {"task": row, "response": text, "unsolved"?, "solve_rate"?}.')
+    ],
     out: OutOption,
     metric: Annotated[str, typer.Option(help="solve_f1, solve_pr, solve_rate or solve_precision.")] = "solve_f1",
     profile: ProfileOption = "reference",

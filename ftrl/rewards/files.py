@@ -159,7 +159,12 @@ def score_trajectories_file(
             result: dict[str, Any]
             try:
                 score = score_trajectory(
-                    line.turns, environment.unsolved(), sources, sandbox, max_turns=line.max_turns, profile=profile
+                    line.turns,
+                    environment.unsolved(),
+                    sources,
+                    sandbox,
+                    max_turns=line.max_turns,
+                    profile=profile,
                 )
                 result = score.model_dump(mode="json")
             except Unscorable:

@@ -147,9 +147,7 @@ def score_response(
     """Parse one response, run its calls, score it. Arguments as for ``score_parsed``; ``sources`` by tool name."""
     parsed = parse_response(response, profile)
     results = sandbox.run(sandbox_calls(parsed.calls, sources))
-    return score_parsed(
-        parsed, results, unsolved, answer=answer, solve_rate=solve_rate, metric=metric, profile=profile
-    )
+    return score_parsed(parsed, results, unsolved, answer=answer, solve_rate=solve_rate, metric=metric, profile=profile)
 
 
 def score_trajectory(
@@ -178,6 +176,4 @@ def score_trajectory(
         board.record(parsed.calls, results)
         outputs += [result.output for result in results]
     metrics = board.metrics()
-    return TrajectoryScore(
-        precision=metrics.precision, recall=metrics.recall, f1=metrics.f1, outputs=tuple(outputs)
-    )
+    return TrajectoryScore(precision=metrics.precision, recall=metrics.recall, f1=metrics.f1, outputs=tuple(outputs))

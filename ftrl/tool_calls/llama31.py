@@ -41,6 +41,4 @@ def _read(body: str) -> ParsedCall | None:
     name = value["name"]
     if isinstance(name, (list, dict)):
         return None
-    return ParsedCall(
-        name if isinstance(name, str) else json.dumps(name), json.dumps(arguments, ensure_ascii=False)
-    )
+    return ParsedCall(name if isinstance(name, str) else json.dumps(name), json.dumps(arguments, ensure_ascii=False))

@@ -1,0 +1,153 @@
+"""What a training run is told: one YAML file, read into typed parts.
+
+Defaults are the published recipe (paper, section 4.1). ``verl_config`` turns this into verl's own configuration;
+nothing of it is hidden, and ``verl`` at the end overrides any of verl's settings by its dotted name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ftrl import storage
+from ftrl.errors import InputError
+
+
+class Part(BaseModel):
+    """Base of the parts: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CollectConfig(Part):
+    """How trajectories are collected (paper, section 3.3)."""
+
+    samples: int = Field(default=1, ge=1, description="Episodes per task and iteration.")
+    max_turns: int = Field(default=20, ge=1, description="Assistant turns after which an episode is cut off.")
+    temperature: float = Field(default=1.0, ge=0)
+    engines: int = Field(default=1, ge=1, description="vLLM engines side by side; each takes `tensor_parallel` GPUs.")
+    limit: int | None = Field(default=None, ge=1, description="Use only the first tasks.")
+
+
+class RewardConfig(Part):
+    """What is rewarded (paper, section 3.2)."""
+
+    metric: str = Field(default="solve_f1", description="solve_f1, solve_pr, solve_rate or solve_precision.")
+    profile: str = Field(default="reference", description="The scoring rules that are trained on.")
+    workers: int = Field(default=8, ge=1, description="Reward actors; each has a sandbox of its own.")
+    sandbox_workers: int = Field(default=2, ge=1, description="Tool processes per reward actor.")
+
+
+class OptimConfig(Part):
+    """How the policy is updated."""
+
+    batch_size: int = Field(default=512, ge=1, description="Prompts per step.")
+    mini_batch_size: int = Field(default=32, ge=1, description="Prompts per optimiser update.")
+    samples_per_prompt: int = Field(default=16, ge=1, description="Responses sampled per prompt: the group of GRPO.")
+    max_prompt_tokens: int = Field(default=16384, ge=1, description="Longer prompts are left out.")
+    max_response_tokens: int = Field(default=1024, ge=1, description="8192 for thinking.")
+    tokens_per_gpu: int = Field(default=32768, ge=1, description="Dynamic batch: tokens of one forward pass.")
+    learning_rate: float = Field(default=1e-6, ge=0)
+    kl_loss: float = Field(default=0.001, ge=0, description="Weight of the KL loss (low_var_kl); 0 turns it off.")
+    entropy: float = Field(default=0.001, ge=0)
+    epochs: int = Field(default=1, ge=1)
+    max_steps: int | None = Field(default=None, ge=1, description="Stop an iteration after this many steps.")
+    save_every: int = Field(default=120, ge=1, description="Steps between checkpoints; the last step is always saved.")
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> OptimConfig:
+        if self.batch_size % self.mini_batch_size:
+            raise ValueError("batch_size must be a multiple of mini_batch_size")
+        return self
+
+
+class HardwareConfig(Part):
+    """What the run has to run on."""
+
+    device: Literal["gpu", "cpu"] = "gpu"
+    nodes: int = Field(default=1, ge=1)
+    gpus_per_node: int = Field(default=8, ge=1)
+    tensor_parallel: int = Field(default=2, ge=1)
+    gpu_memory: float = Field(default=0.7, gt=0, le=1, description="Share of a GPU's memory that vLLM takes.")
+    reference_offload: bool = Field(default=True, description="Keep the reference model's parameters in host memory.")
+
+
+class TrainConfig(Part):
+    """A whole run.
+
+    Attributes:
+        model: folder of the policy to start from.
+        tasks: a store, or a JSONL or Parquet file in the published format.
+        out: the run's folder; all its state lies there.
+        algorithm: grpo or reinforce_plus_plus.
+        iterations: rounds of collect → train → merge, each with the newest policy.
+        thinking: let the model think before it acts (Qwen3).
+        step_timeout: minutes without a finished training step after which the run is stopped.
+        loggers: verl's trackers; the run's own metrics.jsonl is always written.
+        verl: verl settings by dotted name, applied last.
+    """
+
+    model: str
+    tasks: str
+    out: str
+    algorithm: Literal["grpo", "reinforce_plus_plus"] = "grpo"
+    iterations: int = Field(default=3, ge=1)
+    thinking: bool = False
+    seed: int = 0
+    step_timeout: float = Field(default=120, gt=0)
+    loggers: tuple[str, ...] = ("console",)
+    collect: CollectConfig = CollectConfig()
+    reward: RewardConfig = RewardConfig()
+    optim: OptimConfig = OptimConfig()
+    hardware: HardwareConfig = HardwareConfig()
+    verl: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("model", "tasks", "out")
+    @classmethod
+    def _not_empty(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty")
+        return value
+
+
+def load_config(path: str, overrides: tuple[str, ...] = ()) -> TrainConfig:
+    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys, values in YAML.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or a field is wrong; the message names it.
+    """
+    try:
+        data = yaml.safe_load(storage.read_bytes(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        raise InputError(f"this is not YAML ({getattr(error, 'problem', error)})", file=path, line=line) from error
+    if not isinstance(data, dict):
+        raise InputError("expected a mapping of settings", file=path)
+    for override in overrides:
+        _apply(data, override)
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or None
+        raise InputError(first["msg"], file=path, field=field) from error
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key.strip():
+        raise InputError(f"--set takes key=value, not '{override}'")
+    *parents, last = key.strip().split(".")
+    if parents and parents[0] == "verl":  # verl's own names are dotted themselves
+        parents, last = ["verl"], ".".join([*parents[1:], last])
+    for name in parents:
+        data = data.setdefault(name, {})
+        if not isinstance(data, dict):
+            raise InputError(f"--set {key}: '{name}' is not a group of settings")
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {key}: the value is not YAML") from error

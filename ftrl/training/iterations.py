@@ -1,0 +1,181 @@
+"""The whole run: collect → train → merge, as often as asked, each time with the newest policy (paper, section 3.3).
+
+Every stage leaves something that says that it is done: trajectories in the store, checkpoints, the merged policy.
+A run that was stopped at any point is started again with the same command, and does only what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from ftrl.environments import is_store
+from ftrl.environments.exchange import import_published
+from ftrl.errors import FtrlError
+from ftrl.models import check_model_folder, merge_checkpoint
+from ftrl.ray_session import ray_session
+from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
+from ftrl.training.config import TrainConfig
+from ftrl.training.platforms import logical_resources, process_environment
+from ftrl.training.run_folder import RunFolder
+from ftrl.training.stream import StreamSettings, count_prompts
+from ftrl.training.verl_config import verl_config
+
+
+class Watcher(Protocol):
+    """Is told how a run goes on; the command line shows it."""
+
+    def stage(self, iteration: int, name: str) -> None:
+        """A stage begins: ``collect``, ``train`` or ``merge``."""
+
+    def step(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
+        """A training step has finished."""
+
+
+class IterationReport(BaseModel):
+    """One finished iteration: its policy, its steps, the mean reward of its first and last step."""
+
+    iteration: int
+    policy: str
+    steps: int
+    episodes: int
+
+
+class TrainReport(BaseModel):
+    """A finished run."""
+
+    out: str
+    iterations: tuple[IterationReport, ...]
+
+
+def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
+    """Run, or finish, every iteration.
+
+    Raises:
+        InputError: settings, tasks or model are wrong.
+        FtrlError: a stage failed; what was finished is kept.
+    """
+    run = RunFolder(config.out)
+    check_model_folder(config.model)
+    run.claim(config)
+    environments = _environments(config, run)
+    reports = []
+    with ray_session(logical_resources(config.hardware)):
+        policy = str(Path(config.model).absolute())
+        for number in range(1, config.iterations + 1):
+            if not run.policy(number).exists():
+                _iterate(config, run, number, policy, environments, watcher)
+            policy = str(run.policy(number))
+            reports.append(_report(run, number))
+    return TrainReport(out=str(run.path), iterations=tuple(reports))
+
+
+def _environments(config: TrainConfig, run: RunFolder) -> str:
+    """The tasks as a store, which every worker can open and look things up in."""
+    if is_store(config.tasks):
+        return config.tasks if "://" in config.tasks else str(Path(config.tasks).absolute())
+    if not is_store(run.environments):
+        import_published(config.tasks, run.environments)
+    return run.environments
+
+
+def _iterate(
+    config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, watcher: Watcher
+) -> None:
+    run.iteration(number).mkdir(parents=True, exist_ok=True)
+    watcher.stage(number, "collect")
+    collect(_collection(config, run, number, policy, environments))
+    watcher.stage(number, "train")
+    _train(config, run, number, policy, environments, watcher.step)
+    watcher.stage(number, "merge")
+    merge_checkpoint(str(run.checkpoints(number)), str(run.policy(number)))
+
+
+def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str) -> CollectConfig:
+    length = config.optim.max_prompt_tokens + config.optim.max_response_tokens
+    return CollectConfig(
+        tasks=environments,
+        model=policy,
+        out=run.trajectories,
+        samples=config.collect.samples,
+        iteration=number,
+        limit=config.collect.limit,
+        resume=True,
+        episode=EpisodeSettings(
+            max_turns=config.collect.max_turns,
+            temperature=config.collect.temperature,
+            max_response_tokens=config.optim.max_response_tokens,
+            thinking=config.thinking,
+            profile=config.reward.profile,
+        ),
+        engine=EngineSettings(
+            engines=config.collect.engines,
+            tensor_parallel=config.hardware.tensor_parallel if config.hardware.device == "gpu" else 1,
+            max_model_len=length,
+        ),
+    )
+
+
+def _train(
+    config: TrainConfig,
+    run: RunFolder,
+    number: int,
+    policy: str,
+    environments: str,
+    on_step: Callable[[int, int, Mapping[str, float]], None],
+) -> None:
+    from ftrl.training.runner import run_verl
+
+    stream = StreamSettings(
+        trajectories=run.trajectories,
+        iteration=number,
+        environments=environments,
+        model=policy,
+        batch_size=config.optim.batch_size,
+        max_prompt_tokens=config.optim.max_prompt_tokens,
+        thinking=config.thinking,
+        seed=config.seed + number,
+    )
+    run_verl(
+        verl_config(
+            config,
+            model=policy,
+            environments=environments,
+            checkpoints=str(run.checkpoints(number)),
+            name=f"{run.path.name}-iteration-{number}",
+        ),
+        stream,
+        total_steps=total_steps(config, count_prompts(stream)),
+        env_vars=process_environment(config.hardware),
+        metrics_file=run.metrics(number),
+        step_timeout=config.step_timeout,
+        on_step=on_step,
+    )
+
+
+def total_steps(config: TrainConfig, prompts: int) -> int:
+    """Steps of an iteration: whole batches in ``epochs`` passes over the prompts, at most ``max_steps``.
+
+    Raises:
+        FtrlError: there are fewer prompts than one batch needs.
+    """
+    steps = prompts // config.optim.batch_size * config.optim.epochs
+    if not steps:
+        raise FtrlError(
+            f"{prompts} prompts of at most {config.optim.max_prompt_tokens} tokens are fewer than one batch of "
+            f"{config.optim.batch_size}; collect more samples, lower optim.batch_size or raise optim.max_prompt_tokens"
+        )
+    return min(steps, config.optim.max_steps or steps)
+
+
+def _report(run: RunFolder, number: int) -> IterationReport:
+    lines = run.metrics(number).read_text(encoding="utf-8").splitlines()
+    return IterationReport(
+        iteration=number,
+        policy=str(run.policy(number)),
+        steps=len(lines),
+        episodes=TrajectoryStore.open(run.trajectories).count(number),
+    )

@@ -1,0 +1,32 @@
+"""What the processes of a run need in their environment, by the device that they run on.
+
+Kept apart from ``cpu_platform``, which imports torch and verl: whoever only starts a run needs neither.
+"""
+
+from __future__ import annotations
+
+from ftrl.ray_session import LogicalResources
+from ftrl.training.config import HardwareConfig
+
+CPU_ENVIRONMENT = {
+    "VERL_PLATFORM": "cpu",
+    "VERL_USE_EXTERNAL_MODULES": "ftrl.training.cpu_platform",
+    # verl's engine registry knows its FSDP engine by this device name only.
+    "VERL_ENGINE_DEVICE": "cuda",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    # Without it the first generation compiles C++ for 20 s and needs a compiler.
+    "TORCHDYNAMO_DISABLE": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+"""For a run on the CPU; must be there before verl is imported. KV cache space is in GiB."""
+
+
+def process_environment(hardware: HardwareConfig) -> dict[str, str]:
+    """Environment variables of the trainer and everything that it starts."""
+    return dict(CPU_ENVIRONMENT) if hardware.device == "cpu" else {}
+
+
+def logical_resources(hardware: HardwareConfig) -> LogicalResources | None:
+    """What a run on the CPU claims; a run on GPUs claims what there really is."""
+    return LogicalResources(cpus=16, gpus=1) if hardware.device == "cpu" else None

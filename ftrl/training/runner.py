@@ -1,0 +1,125 @@
+"""Running verl for one iteration, inside the Ray session that is connected.
+
+The trainer runs in an actor of its own. The driver watches: it hears each step's metrics, and stops a run that has
+not finished a step for too long, since a trainer that waits for a dead engine waits for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+from omegaconf import DictConfig, OmegaConf
+
+from ftrl.errors import FtrlError
+from ftrl.training.stream import StreamSettings
+
+POLL_SECONDS = 1.0
+
+OnStep = Callable[[int, int, Mapping[str, float]], None]
+"""Called with (step, total steps, the step's metrics) as soon as the driver hears of a step."""
+
+
+@ray.remote(num_cpus=0)
+class StepLog:
+    """What the trainer has told so far: rows of (step, total, metrics)."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, dict[str, float]]] = []
+
+    def add(self, step: int, total: int, metrics: dict[str, float]) -> None:
+        """Note a finished step."""
+        self._rows.append((step, total, metrics))
+
+    def after(self, count: int) -> list[tuple[int, int, dict[str, float]]]:
+        """The rows after the first ``count``."""
+        return self._rows[count:]
+
+
+@ray.remote(num_cpus=1)
+class TrainerActor:
+    """Holds verl's trainer for one iteration."""
+
+    def run(self, config: DictConfig, stream: StreamSettings, total_steps: int, log: Any) -> None:
+        """Train to the end, or from the last checkpoint on."""
+        import transfer_queue as tq
+        from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+        from verl.utils.logging_utils import configure_verl_logging
+
+        from ftrl.training.stream import PromptStream
+        from ftrl.training.trainer import StreamTrainer
+
+        configure_verl_logging()
+        OmegaConf.resolve(config)
+        tq.init(config.transfer_queue)
+        try:
+            trainer = StreamTrainer(config, PromptStream(stream), total_steps, log)
+            trainer.init()
+            loops = AgentLoopManagerTQ.create(
+                config=config,
+                llm_client=trainer.get_llm_client(),
+                teacher_client=None,
+                reward_loop_worker_handles=trainer.get_reward_handles(),
+            )
+            trainer.fit(loops)
+        finally:
+            tq.close()
+
+
+def run_verl(
+    config: DictConfig,
+    stream: StreamSettings,
+    *,
+    total_steps: int,
+    env_vars: Mapping[str, str],
+    metrics_file: Path,
+    step_timeout: float,
+    on_step: OnStep,
+) -> None:
+    """Train one iteration; returns when its last checkpoint is written.
+
+    Args:
+        config: verl's configuration.
+        stream: where the prompts come from.
+        total_steps: steps to train, those of an earlier, interrupted run included.
+        env_vars: environment of the trainer and of every process that it starts.
+        metrics_file: JSONL file to which each step's metrics are appended.
+        step_timeout: minutes that may pass without a finished step.
+        on_step: told each step.
+
+    Raises:
+        FtrlError: the trainer died or hung; its last checkpoint is kept.
+    """
+    from verl.trainer.constants_ppo import PPO_RAY_RUNTIME_ENV
+
+    log = StepLog.remote()
+    trainer = TrainerActor.options(runtime_env={"env_vars": {**PPO_RAY_RUNTIME_ENV["env_vars"], **env_vars}}).remote()
+    done = trainer.run.remote(config, stream, total_steps, log)
+    heard, last = 0, time.monotonic()
+    try:
+        with metrics_file.open("a", encoding="utf-8") as file:
+            finished = False
+            while not finished:
+                finished = bool(ray.wait([done], timeout=POLL_SECONDS)[0])
+                for step, total, metrics in ray.get(log.after.remote(heard)):
+                    heard, last = heard + 1, time.monotonic()
+                    file.write(json.dumps({"step": step, "total": total, **metrics}) + "\n")
+                    file.flush()
+                    on_step(step, total, metrics)
+                if time.monotonic() - last > step_timeout * 60:
+                    raise FtrlError(
+                        f"training has not finished a step for {step_timeout:g} minutes and was stopped; run the same "
+                        "command again to go on from the last checkpoint, or raise step_timeout"
+                    )
+        ray.get(done)
+    except ray.exceptions.RayError as error:
+        raise FtrlError(
+            f"the trainer failed: {error}\nRun the same command again to go on from the last checkpoint"
+        ) from error
+    finally:
+        ray.kill(trainer)
+        ray.kill(log)
