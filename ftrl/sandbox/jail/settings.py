@@ -1,0 +1,18 @@
+"""What the main process tells a new worker, as JSON in the first message."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """The limits of each call, and where the worker belongs."""
+
+    seconds: float
+    memory_bytes: int
+    output_bytes: int
+    processes: int
+    legacy: bool
+    """Whether tools see the names that the published host imports."""
+    parent: int
+    """The process id of the main process."""

@@ -1,0 +1,84 @@
+"""Framing of messages between the main process and a worker: a length, then fields, each with its length."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Garbled(ValueError):
+    """The bytes are not a message; whoever wrote them cannot be trusted any further."""
+
+
+def pack(*fields: bytes) -> bytes:
+    """The fields as one message."""
+    body = b"".join(_LENGTH.pack(len(field)) + field for field in fields)
+    return _LENGTH.pack(len(body)) + body
+
+
+def unpack(message: bytes) -> list[bytes] | None:
+    """The fields of a message, or None while it is still incomplete.
+
+    Raises:
+        Garbled: it cannot become a message whatever follows.
+    """
+    if len(message) < _LENGTH.size:
+        return None
+    (size,) = _LENGTH.unpack_from(message)
+    body = message[_LENGTH.size :]
+    if len(body) < size:
+        return None
+    return _fields(body[:size])
+
+
+def receive(read: Callable[[int], bytes], limit: int) -> list[bytes] | None:
+    """Read one message through ``read(at most n bytes)``.
+
+    Returns:
+        Its fields, or None at the end of the stream.
+
+    Raises:
+        Garbled: the message is cut short, longer than ``limit`` bytes, or its lengths do not add up.
+    """
+    head = _exactly(read, _LENGTH.size)
+    if not head:
+        return None
+    (size,) = _LENGTH.unpack(head)
+    if size > limit:
+        raise Garbled(f"a message of {size} bytes, {limit} at most were expected")
+    body = _exactly(read, size)
+    if len(body) != size:
+        raise Garbled("the stream ended within a message")
+    return _fields(body)
+
+
+def _fields(body: bytes) -> list[bytes]:
+    fields = []
+    at = 0
+    while at < len(body):
+        start = at + _LENGTH.size
+        if start > len(body):
+            raise Garbled("a field's length is cut short")
+        (size,) = _LENGTH.unpack_from(body, at)
+        at = start + size
+        if at > len(body):
+            raise Garbled("a field is longer than its message")
+        fields.append(body[start:at])
+    return fields
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    """``size`` bytes, or nothing at the end of the stream."""
+    parts = []
+    missing = size
+    while missing:
+        part = read(min(missing, 1 << 20))
+        if not part:
+            if missing == size:
+                return b""
+            raise Garbled("the stream ended within a message")
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,142 @@
+"""The main process's handle on one worker: start it, put a call to it, kill it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
+from ftrl.sandbox.isolation import LayerReport
+from ftrl.sandbox.jail import wire
+
+_ENTRY = Path(__file__).parent / "jail" / "__main__.py"
+_SECONDS_TO_START = 60.0
+_SECONDS_OF_GRACE = 15.0
+"""How long past a call's own limit the zygote may take to say so, on a machine that is busy."""
+
+_LONGEST_REPORT = 1 << 16
+_ROOM_FOR_AN_ERROR = 1 << 17
+
+_NEEDED_TO_START = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
+"""What some Pythons cannot start without; the worker's own environment is emptied before any call."""
+
+
+class WorkerFailure(Exception):
+    """The worker did not answer: it could not start, it died, or what it said made no sense."""
+
+
+class WorkerProcess:
+    """A running worker. Used by one thread at a time, which must live as long as the worker.
+
+    Args:
+        limits: what each call may use.
+        legacy_namespace: whether tools see the names that the published host imports.
+
+    Raises:
+        WorkerFailure: it did not start.
+    """
+
+    def __init__(self, limits: Limits, *, legacy_namespace: bool) -> None:
+        self._limits = limits
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-S", "-X", "utf8", str(_ENTRY)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,
+            )
+        try:
+            self.layers = self._introduce(legacy_namespace)
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    def call(self, call: Call) -> CallResult:
+        """Make one call.
+
+        Raises:
+            WorkerFailure: no answer; the worker is of no further use.
+        """
+        fields = [_encoded(call.name), _encoded(call.arguments)]
+        if call.source is not None:
+            fields.append(_encoded(call.source))
+        self._socket.settimeout(self._limits.seconds + _SECONDS_OF_GRACE)
+        try:
+            self._socket.sendall(wire.pack(*fields))
+            longest = self._limits.output_bytes + len(fields[0]) + _ROOM_FOR_AN_ERROR
+            reply = wire.receive(self._socket.recv, longest)
+            if reply is None:
+                raise WorkerFailure("the worker process ended")
+            status, output, seconds = reply
+            return CallResult(
+                output.decode("utf-8", "replace"),
+                CallStatus(status.decode("ascii")),
+                struct.unpack("<d", seconds)[0],
+            )
+        except (OSError, ValueError, struct.error) as error:
+            raise WorkerFailure(f"no answer from the worker process: {error}") from error
+
+    def kill(self) -> None:
+        """End the worker and all that runs in it, at once. Safe from any thread, and more than once."""
+        self._process.kill()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
+
+    def release(self) -> None:
+        """Kill the worker and close our ends; by the thread that uses it."""
+        self.kill()
+        self._socket.close()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def _introduce(self, legacy_namespace: bool) -> list[LayerReport]:
+        settings = {
+            "seconds": self._limits.seconds,
+            "memory_bytes": self._limits.memory_bytes,
+            "output_bytes": self._limits.output_bytes,
+            "processes": self._limits.processes,
+            "legacy": legacy_namespace,
+            "parent": os.getpid(),
+        }
+        self._socket.settimeout(_SECONDS_TO_START)
+        try:
+            self._socket.sendall(wire.pack(json.dumps(settings).encode()))
+            report = wire.receive(self._socket.recv, _LONGEST_REPORT)
+        except (OSError, ValueError) as error:
+            raise WorkerFailure(f"a worker process did not start: {error}") from error
+        if report is None:
+            raise WorkerFailure(f"a worker process did not start: {self._last_words()}")
+        return [LayerReport(name, active, why or None) for name, active, why in json.loads(report[0])]
+
+    def _last_words(self) -> str:
+        self._process.kill()
+        assert self._process.stderr is not None
+        said = self._process.stderr.read().decode("utf-8", "replace").strip()
+        return said.splitlines()[-1] if said else "it ended without a word"
+
+
+def _environment() -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in _NEEDED_TO_START if name in os.environ}
+    # A fixed hash seed makes the order of sets, and so some tools' outputs, the same in every run.
+    return {"PYTHONHASHSEED": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "UTC", **passed_on}
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
