@@ -84,6 +84,7 @@ def install(stack: str) -> None:
     if stack == "cpu":
         command += ["--overrides", "constraints/cpu-overrides.txt"]
         if not has_local_torch(environment, sys.version_info[:2]):
+            say("no wheel folder holds torch's CPU build for this Python: it comes from PyTorch's own channel")
             command += ["--torch-backend", "cpu"]
     run([*command, "--editable", f".[{stack},dev]"], environment)
     for stamp in VENV.glob(".installed-*"):
