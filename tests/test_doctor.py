@@ -139,9 +139,7 @@ def nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> No
 def test_each_gpu_is_listed_and_a_cpu_torch_beside_it_gets_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nvidia_smi(
-        tmp_path, monkeypatch, "echo 'NVIDIA H100, 81559 MiB, 570.1'; echo 'NVIDIA H100, 81559 MiB, 570.1'"
-    )
+    nvidia_smi(tmp_path, monkeypatch, "echo 'NVIDIA H100, 81559 MiB, 570.1'; echo 'NVIDIA H100, 81559 MiB, 570.1'")
     monkeypatch.setattr("importlib.metadata.version", lambda _: "2.13.0+cpu")
     checks = surroundings.check_gpus()
     assert [check.name for check in checks] == ["gpu 0", "gpu 1"]
@@ -211,9 +209,7 @@ def test_ray_address_wins(tmp_path: Path, listening: str) -> None:
 
 
 def test_secrets_are_named_but_never_shown() -> None:
-    checks = surroundings.variables(
-        {"AWS_SECRET_ACCESS_KEY": "hunter2", "HF_HUB_OFFLINE": "1", "EDITOR": "vi"}
-    )
+    checks = surroundings.variables({"AWS_SECRET_ACCESS_KEY": "hunter2", "HF_HUB_OFFLINE": "1", "EDITOR": "vi"})
     assert {check.name: check.found for check in checks} == {
         "HF_HUB_OFFLINE": "1",
         "AWS_SECRET_ACCESS_KEY": "set",
@@ -251,9 +247,7 @@ CHECKS = [
     Check(area="machine", name="python", status="ok", found="3.11.7"),
     Check(area="gpu", name="gpu", status="warning", found="no GPU", advice="mend the driver"),
 ]
-MISSING = Check(
-    area="packages", name="verl", status="missing", found="not installed", advice="run: make setup"
-)
+MISSING = Check(area="packages", name="verl", status="missing", found="not installed", advice="run: make setup")
 
 
 @pytest.fixture
@@ -283,9 +277,7 @@ def test_something_missing_makes_the_exit_code_1_and_is_named_last(
     assert result.stdout.endswith("the quickstart cannot run without: verl\n")
 
 
-def test_json_holds_the_same_records_and_nothing_else(
-    app: typer.Typer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_json_holds_the_same_records_and_nothing_else(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda: [*CHECKS, MISSING])
     result = CliRunner().invoke(app, ["doctor", "--json"])
     assert result.exit_code == 1
