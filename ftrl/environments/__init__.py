@@ -14,7 +14,7 @@ with the sources of their tools.
 from ftrl.environments.exchange import export_published, import_published, validate
 from ftrl.environments.schema import Environment, Gold, Scenario, SubQuestion, source_id
 from ftrl.environments.statistics import describe
-from ftrl.environments.store import EnvironmentStore, EnvironmentStoreWriter
+from ftrl.environments.store import EnvironmentStore, EnvironmentStoreWriter, is_store
 from ftrl.environments.tasks import Tasks, open_tasks
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "describe",
     "export_published",
     "import_published",
+    "is_store",
     "open_tasks",
     "source_id",
     "validate",

@@ -24,7 +24,7 @@ from ftrl import storage
 from ftrl.environments.schema import Record
 from ftrl.errors import InputError
 
-GROUP_BYTES = 8 << 20
+GROUP_BYTES = 4 << 20
 """A row group is closed at about this much text: the unit in which rows are read back, and held in memory."""
 
 PART_BYTES = 512 << 20
