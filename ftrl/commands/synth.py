@@ -1,0 +1,136 @@
+"""``ftrl synth``: make verified environments."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftrl.environments.schema import Scenario
+from ftrl.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ftrl.synthesis import SynthesisReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the top level."""
+    app.command(name="synth")(synth)
+
+
+def synth(
+    *,
+    out: Annotated[str, typer.Option(help="The store to write: a folder, local or s3://.")],
+    generator: Annotated[
+        str, typer.Option(help="tables: facts of a fictional world, no model. llm: not available yet.")
+    ] = "tables",
+    model: Annotated[str | None, typer.Option(help="PROVIDER/NAME, for the llm generator.")] = None,
+    count: Annotated[int, typer.Option(help="How many items to make.")] = 100,
+    scenario: Annotated[
+        list[Scenario] | None, typer.Option(help="Only these scenarios; may be given more than once.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which world, and which tasks in it.")] = 0,
+    split: Annotated[str, typer.Option(help="train or test: two worlds that share no name.")] = "train",
+    style: Annotated[
+        str, typer.Option(help="compact: short documents, for small policies. rich: for real models.")
+    ] = "compact",
+    distractors: Annotated[
+        str | None, typer.Option(help="Fewest and most distractor tools, as 2-4 (the default of compact).")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Sandbox workers that verify.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last item in the store.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Make environments, every one verified in the sandbox, and write them to a store.
+
+    Example: ftrl synth --out tasks --count 1000 --seed 7
+    """
+    from pydantic import ValidationError
+
+    from ftrl.synthesis import SynthesisConfig, synthesize
+
+    if model is not None and generator == "tables":
+        raise InputError("the tables generator needs no model; leave --model out", field="model")
+    try:
+        config = SynthesisConfig.model_validate(
+            {
+                "out": out,
+                "generator": generator,
+                "count": count,
+                "scenarios": tuple(scenario or Scenario),
+                "seed": seed,
+                "split": split,
+                "style": style,
+                "distractors": _range(distractors),
+                "workers": workers,
+                "resume": resume,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(str(first["msg"]), field=str(first["loc"][0])) from error
+    with _Shown(config.count) as shown:
+        report = synthesize(config, shown)
+    print(report.model_dump_json(indent=2) if as_json else _summary(report))
+
+
+def _range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    low, _, high = text.partition("-")
+    try:
+        return int(low), int(high or low)
+    except ValueError as error:
+        raise InputError(f"'{text}' is no range; write it as 2-4", field="distractors") from error
+
+
+class _Shown:
+    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._bar: Progress | None = None
+        self._next_line = 0
+
+    def __enter__(self) -> _Shown:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True))
+            self._task = self._bar.add_task("environments", total=self._count)
+            self._bar.start()
+        return self
+
+    def __call__(self, report: SynthesisReport) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=report.done, total=self._count)
+        elif report.done >= self._next_line:
+            rejected = sum(report.rejections.values())
+            print(f"synth: {report.done} of {self._count} items, {rejected} rejections", file=sys.stderr)
+            self._next_line = report.done + max(1, self._count // 10)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _summary(report: SynthesisReport) -> str:
+    rate = report.accepted / report.seconds if report.seconds else 0.0
+    lines = [f"{report.accepted} environments written to {report.out} in {report.seconds:.1f} s ({rate:.0f}/s)"]
+    if report.kept:
+        lines.append(f"  {report.kept} were there before")
+    lines += [f"  {name:<22}{number:>7}" for name, number in report.scenarios.items()]
+    lines.append(
+        f"  verified by {sum(report.calls.values())} calls in the sandbox; "
+        f"{report.acceptance:.1%} of {report.candidates} candidates accepted"
+    )
+    lines += [f"    rejected: {number:>5}  {rule}" for rule, number in report.rejections.items()]
+    if report.given_up:
+        lines.append(f"  {report.given_up} items were given up: every attempt was rejected")
+    lines += [f"    {example}" for example in report.examples]
+    lines += [f"  {'mean ' + name.replace('_', ' '):<32}{value:>9.2f}" for name, value in report.means.items()]
+    return "\n".join(lines)

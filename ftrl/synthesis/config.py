@@ -1,0 +1,84 @@
+"""What to synthesise, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ftrl.environments.schema import Scenario
+from ftrl.synthesis.style import StyleName
+
+
+class SynthesisConfig(BaseModel):
+    """One run of ``ftrl synth``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: str = Field(description="The store to write, local or s3://.")
+    generator: Literal["tables", "llm"] = Field(
+        default="tables",
+        description="tables: a seeded fictional world, no model. llm: not in this version yet.",
+    )
+    count: int = Field(default=100, ge=1, description="Items to make; an item that is rejected each time is missing.")
+    scenarios: tuple[Scenario, ...] = Field(
+        default=tuple(Scenario), min_length=1, description="Scenarios; the items take turns between them."
+    )
+    seed: int = Field(default=0, ge=0, description="Which world, and which tasks in it.")
+    split: Literal["train", "test"] = Field(
+        default="train", description="The two splits of a seed are two worlds that share no name."
+    )
+    style: StyleName = Field(
+        default="compact",
+        description="compact: for policies of a few million parameters. rich: for real models.",
+    )
+    distractors: tuple[int, int] | None = Field(
+        default=None, description="Fewest and most distractor tools; the style decides where it is left out."
+    )
+    workers: int = Field(default=2, ge=1, description="Sandbox workers that verify.")
+    resume: bool = Field(default=False, description="Go on behind the last item of a store that is there.")
+
+    @field_validator("distractors")
+    @classmethod
+    def _is_a_range(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 0 <= value[0] <= value[1] <= 20:
+            raise ValueError("distractors must be a range such as 2-4, within 0-20")
+        return value
+
+
+class SynthesisReport(BaseModel):
+    """What a run made. An item is an index; a candidate is one attempt at it.
+
+    Attributes:
+        done: items of this run that were accepted or given up; with ``resume``, also those before.
+        accepted: environments written by this run.
+        kept: environments that were in the store before (``resume``).
+        candidates: attempts that were verified.
+        given_up: items of which every attempt was rejected.
+        rejections: candidates rejected, by the rule that they broke.
+        examples: the first few rejections, in words.
+        scenarios: accepted environments by scenario.
+        calls: sandbox calls that verified the accepted ones, by purpose.
+        means: tools, parameters_per_tool, question_characters, documents_characters,
+        code_characters_per_tool,
+            golden_calls: per accepted environment.
+        seconds: wall clock, the start of the sandbox included.
+    """
+
+    out: str
+    done: int = 0
+    accepted: int = 0
+    kept: int = 0
+    candidates: int = 0
+    given_up: int = 0
+    rejections: dict[str, int] = Field(default_factory=dict)
+    examples: list[str] = Field(default_factory=list)
+    scenarios: dict[str, int] = Field(default_factory=dict)
+    calls: dict[str, int] = Field(default_factory=dict)
+    means: dict[str, float] = Field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def acceptance(self) -> float:
+        """Share of the candidates that were accepted; 1.0 where there was none."""
+        return self.accepted / self.candidates if self.candidates else 1.0

@@ -1,0 +1,48 @@
+"""The golden trajectory of a task: what a perfect policy would write."""
+
+from __future__ import annotations
+
+import json
+
+from ftrl.environments.schema import Environment, SubQuestion
+
+
+def golden_turns(environment: Environment) -> list[str]:
+    """The assistant turns that solve a task: calls as soon as they can be made, then the answer.
+
+    Calls that do not wait for each other stand in one turn. The format is Qwen's:
+    ``<tool_call>\\n{"name": ..., "arguments": {...}}\\n</tool_call>``.
+
+    Raises:
+        ValueError: the environment has no trace (imported tasks have none), no answer, or dependencies in a
+        circle.
+    """
+    if not environment.trace or environment.answer is None:
+        raise ValueError(f"the environment {environment.id} has no trace or no answer to make a trajectory of")
+    turns = ["\n".join(_call(step) for step in wave) for wave in waves(environment.trace)]
+    return [*turns, environment.answer]
+
+
+def waves(trace: tuple[SubQuestion, ...]) -> list[list[SubQuestion]]:
+    """The sub-questions in the fewest rounds such that each comes after all that it depends on.
+
+    Raises:
+        ValueError: the dependencies run in a circle or lead to a sub-question that is not there.
+    """
+    rounds: list[list[SubQuestion]] = []
+    waiting = list(trace)
+    done: set[str] = set()
+    while waiting:
+        ready = [step for step in waiting if done.issuperset(step.depends_on)]
+        if not ready:
+            stuck = ", ".join(step.id for step in waiting)
+            raise ValueError(f"the dependencies of {stuck} run in a circle or lead nowhere")
+        rounds.append(ready)
+        done.update(step.id for step in ready)
+        waiting = [step for step in waiting if step not in ready]
+    return rounds
+
+
+def _call(step: SubQuestion) -> str:
+    call = json.dumps({"name": step.tool, "arguments": step.arguments}, ensure_ascii=False)
+    return f"<tool_call>\n{call}\n</tool_call>"

@@ -1,0 +1,107 @@
+"""Stage 6, verification: what is written is read, what runs is run; whatever is not proven right is rejected.
+
+``verify_text`` reads question, documents, trace and code. ``verify_calls`` tells which calls to make and judges
+what comes back: each golden call is made as the trainer will make it, and once more among the others (``trial``).
+All calls of a batch of candidates go to the sandbox together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ftrl.errors import FtrlError
+from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
+from ftrl.synthesis.candidate import Candidate
+from ftrl.synthesis.trial import trial_call, trial_outcomes
+from ftrl.synthesis.verify_calls import Check, checks, judge
+from ftrl.synthesis.verify_text import Finding, read
+
+_TRIALS = 3
+"""How often a call is made that the sandbox, by its own fault, does not run."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a candidate was not accepted.
+
+    Attributes:
+        rule: the acceptance rule that it breaks, by name.
+        detail: where and how, as a sentence.
+    """
+
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A candidate that holds; ``calls`` counts the calls that proved it, by purpose."""
+
+    calls: dict[str, int]
+
+
+def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified | Rejection]:
+    """Judge candidates, in their order.
+
+    Raises:
+        FtrlError: the sandbox itself failed, again and again, on the same call.
+    """
+    findings = [read(candidate) for candidate in candidates]
+    plans = [[] if finding else checks(candidate) for candidate, finding in zip(candidates, findings, strict=True)]
+    calls = [_calls(candidate, plan) for candidate, plan in zip(candidates, plans, strict=True)]
+    results = iter(_run([call for few in calls for call in few], sandbox))
+    verdicts: list[Verified | Rejection] = []
+    for finding, plan, few in zip(findings, plans, calls, strict=True):
+        broken = finding or _judge(plan, [next(results) for _ in few])
+        verdicts.append(Rejection(*broken) if broken else Verified(_count(plan)))
+    return verdicts
+
+
+def _calls(candidate: Candidate, plan: list[Check]) -> list[Call]:
+    """The golden calls one by one, then all checks as one call; nothing for a candidate that is out already."""
+    if not plan:
+        return []
+    sources = candidate.sources
+    golden = [
+        Call(check.tool, json.dumps(check.arguments, ensure_ascii=False), sources[check.tool])
+        for check in plan
+        if check.purpose == "golden"
+    ]
+    return [*golden, trial_call(sources, [(check.tool, check.arguments) for check in plan])]
+
+
+def _judge(plan: list[Check], results: list[CallResult]) -> Finding | None:
+    *golden, last = results
+    for check, result in zip(plan, golden, strict=False):
+        if result.status != CallStatus.OK:
+            return "golden_call_fails", f"{check.what}: {result.status.value}, {result.output[:200]}"
+    outcomes = trial_outcomes(last)
+    if outcomes is None:
+        return "trial_fails", f"the calls together: {last.status.value}, {last.output[:200]}"
+    for check, outcome in zip(plan, outcomes, strict=True):
+        if finding := judge(check, outcome):
+            return finding
+    for check, result, outcome in zip(plan, golden, outcomes, strict=False):
+        if result.output != outcome.output:
+            return "not_deterministic", f"{check.what} gave two different outputs"
+    return None
+
+
+def _count(plan: list[Check]) -> dict[str, int]:
+    return dict(sorted(Counter(check.purpose for check in plan).items()))
+
+
+def _run(calls: list[Call], sandbox: Sandbox) -> list[CallResult]:
+    results = sandbox.run(calls)
+    for _ in range(_TRIALS - 1):
+        failed = [index for index, result in enumerate(results) if result.status == CallStatus.INFRASTRUCTURE]
+        if not failed:
+            return results
+        for index, result in zip(failed, sandbox.run([calls[index] for index in failed]), strict=True):
+            results[index] = result
+    if any(result.status == CallStatus.INFRASTRUCTURE for result in results):
+        raise FtrlError(f"the sandbox failed {_TRIALS} times on one call; `ftrl doctor` tells what is missing")
+    return results

@@ -1,0 +1,109 @@
+"""Acceptance rules that need the tools to run.
+
+A candidate becomes a list of checks: a call, and what must be true of its outcome. Golden calls must bring their
+gold; everything else - other entities, other tools, broken arguments - must bring none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftrl.rewards import matches_reference
+from ftrl.synthesis.candidate import Candidate
+from ftrl.synthesis.trial import Outcome
+from ftrl.synthesis.verify_text import Finding
+
+SLOWEST_S = 0.1
+"""A tool that needs more CPU time than this for a golden call is rejected."""
+
+NOBODY = "Qwyx Xwyq"
+"""A name of nothing: no name of a world holds its letters."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One call of a verification.
+
+    Attributes:
+        purpose: golden, counterfactual, distractor, or error.
+        what: what is tried, for the reader of a rejection.
+        returns: whether the tool must return (true) or raise (false); null where it may do either.
+        not_golds: values that the output must not tick.
+        gold: the value that it must tick.
+    """
+
+    tool: str
+    arguments: dict[str, Any]
+    purpose: str
+    what: str
+    returns: bool | None
+    not_golds: tuple[str, ...]
+    gold: str | None = None
+
+
+def checks(candidate: Candidate) -> list[Check]:
+    """Every call that has to be made to accept this candidate, golden ones first, in the order of the trace."""
+    environment = candidate.environment
+    golds = tuple(gold.value for gold in environment.golds)
+    plan: list[Check] = []
+    for step in environment.trace:
+        others = tuple(gold for gold in golds if gold != step.answer)
+        what = f"the golden call of {step.id}"
+        plan.append(Check(step.tool, step.arguments, "golden", what, True, others, step.answer))
+    for tool in environment.tools:
+        name = tool["function"]["name"]
+        properties = tool["function"]["parameters"]["properties"]
+        known = candidate.deployments[name].known
+        used = [step.arguments for step in environment.trace if step.tool == name]
+        strangers = [arguments for arguments in known if arguments not in used]
+        purpose = "counterfactual" if used else "distractor"
+        what = f"{name} asked about something else"
+        plan += [Check(name, arguments, purpose, what, True, golds) for arguments in strangers]
+        for way, arguments in _broken(properties, known[0]):
+            plan.append(Check(name, arguments, "error", f"{name} with {way}", False, golds))
+        plan += _borrowed(name, next(iter(properties)), candidate)
+    return plan
+
+
+def _borrowed(name: str, subject: str, candidate: Candidate) -> list[Check]:
+    """What a tool says of the entities that golden calls of other tools are about."""
+    trace = candidate.environment.trace
+    plan: list[Check] = []
+    for value in dict.fromkeys(value for step in trace if step.tool != name for value in step.arguments.values()):
+        own = [step.answer for step in trace if step.tool == name and value in step.arguments.values()]
+        others = tuple(step.answer for step in trace if step.answer not in own)
+        what = f"{name} asked what is another tool's to tell"
+        plan.append(Check(name, {subject: value}, "distractor", what, None, others))
+    return plan
+
+
+def judge(check: Check, outcome: Outcome) -> Finding | None:
+    """The rule that the outcome breaks, if it breaks one."""
+    if check.returns is not None and outcome.ok != check.returns:
+        rule = "accepts_bad_arguments" if check.purpose == "error" else f"{check.purpose}_call_fails"
+        return rule, f"{check.what}: {outcome.output[:200]}"
+    if check.gold is not None and not matches_reference(outcome.output, check.gold):
+        return "golden_call_misses", f"{check.what} does not bring {check.gold}: {outcome.output[:200]}"
+    for gold in check.not_golds:
+        if matches_reference(outcome.output, gold):
+            return f"{check.purpose}_call_ticks", f"{check.what} brings {gold}: {outcome.output[:200]}"
+    if check.purpose == "golden" and outcome.seconds > SLOWEST_S:
+        return "too_slow", f"{check.what} took {outcome.seconds:.2f} s"
+    return None
+
+
+def _broken(properties: dict[str, Any], known: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Ways to call a tool wrongly, each with its arguments."""
+    subject = next(iter(properties))
+    ways: list[tuple[str, dict[str, Any]]] = [
+        (f"no {subject}", {}),
+        (f"a {subject} that nobody knows", {**known, subject: NOBODY}),
+        ("an argument that it does not have", {**known, "surplus": 1}),
+    ]
+    for name, schema in properties.items():
+        wrong = ["a", "list"] if schema["type"] != "array" else 7
+        ways.append((f"a {name} of the wrong type", {**known, name: wrong}))
+        if "enum" in schema:
+            ways.append((f"a {name} that is no choice", {**known, name: NOBODY}))
+    return ways
