@@ -12,7 +12,8 @@ In: ``Call`` (name, arguments as JSON text, source). Out, in order: ``CallResult
 """
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
-from ftrl.sandbox.isolation import LayerReport
-from ftrl.sandbox.sandbox import Sandbox, isolation_report
+from ftrl.sandbox.isolation import isolation_report
+from ftrl.sandbox.sandbox import Sandbox
+from ftrl.sandbox.worker_process import LayerReport
 
 __all__ = ["Call", "CallResult", "CallStatus", "LayerReport", "Limits", "Sandbox", "isolation_report"]

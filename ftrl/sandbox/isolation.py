@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ftrl.errors import FtrlError
+from ftrl.sandbox.calls import Limits
+from ftrl.sandbox.worker_process import LayerReport, WorkerFailure, WorkerProcess
 
 
-@dataclass(frozen=True)
-class LayerReport:
-    """One layer: what it is called, whether it holds here, and why not."""
+def isolation_report() -> list[LayerReport]:
+    """The layers that hold in a worker started here and now, and why the others do not.
 
-    name: str
-    active: bool
-    why_not: str | None
+    Raises:
+        FtrlError: a worker process cannot be started here.
+    """
+    try:
+        worker = WorkerProcess(Limits(), legacy_namespace=False)
+    except WorkerFailure as failure:
+        raise FtrlError(f"the sandbox cannot start: {failure}") from failure
+    worker.release()
+    return worker.layers

@@ -61,9 +61,7 @@ class Pool:
         first_start: queue.SimpleQueue[WorkerFailure | None] = queue.SimpleQueue()
         # A worker dies with the thread that started it (so Linux counts parents): hence these threads.
         self._threads = [
-            threading.Thread(
-                target=self._serve, args=(first_start,), name=f"ftrl-sandbox-{index}", daemon=True
-            )
+            threading.Thread(target=self._serve, args=(first_start,), name=f"ftrl-sandbox-{index}", daemon=True)
             for index in range(workers)
         ]
         for thread in self._threads:

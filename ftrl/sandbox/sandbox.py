@@ -13,9 +13,8 @@ from types import TracebackType
 
 from ftrl.errors import FtrlError
 from ftrl.sandbox.calls import Call, CallResult, Limits
-from ftrl.sandbox.isolation import LayerReport
 from ftrl.sandbox.pool import Batch, Pool
-from ftrl.sandbox.worker_process import WorkerFailure, WorkerProcess
+from ftrl.sandbox.worker_process import WorkerFailure
 
 DEFAULT_LIMITS = Limits()
 _IN_FLIGHT_PER_WORKER = 32
@@ -139,20 +138,6 @@ class _Pending:
     def _finish(self, results: list[CallResult]) -> None:
         self._results = results
         self._done.set()
-
-
-def isolation_report() -> list[LayerReport]:
-    """The layers that hold in a worker started here and now, and why the others do not.
-
-    Raises:
-        FtrlError: a worker process cannot be started here.
-    """
-    try:
-        worker = WorkerProcess(Limits(), legacy_namespace=False)
-    except WorkerFailure as failure:
-        raise FtrlError(f"the sandbox cannot start: {failure}") from failure
-    worker.release()
-    return worker.layers
 
 
 def _usable_cores() -> int:

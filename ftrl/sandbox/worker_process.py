@@ -9,10 +9,10 @@ import socket
 import struct
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
-from ftrl.sandbox.isolation import LayerReport
 from ftrl.sandbox.jail import wire
 
 _ENTRY = Path(__file__).parent / "jail" / "__main__.py"
@@ -25,6 +25,15 @@ _ROOM_FOR_AN_ERROR = 1 << 17
 
 _NEEDED_TO_START = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 """What some Pythons cannot start without; the worker's own environment is emptied before any call."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer of isolation: what it is called, whether it holds here, and why not."""
+
+    name: str
+    active: bool
+    why_not: str | None
 
 
 class WorkerFailure(Exception):

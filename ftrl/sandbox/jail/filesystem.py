@@ -1,4 +1,4 @@
-"""A root folder of the worker's own: read-only standard and system libraries, /dev/null, a small /tmp."""
+"""A root folder of the worker's own: read-only standard and system libraries, /dev/null, a small scratch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 
 from . import linux
 
-SCRATCH = "/tmp"
+SCRATCH = "/scratch"
+"""Where a call may write: its working folder, and so where ``tempfile`` ends up. Emptied after each call."""
+
 _SCRATCH_OPTIONS = "size=16m,nr_inodes=256,mode=1777"
 
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
@@ -31,9 +33,7 @@ def readable_places() -> list[str]:
     beside = os.path.join(os.path.realpath(sys.base_prefix), "lib")
     candidates = [library, beside, _TIME_ZONES, *_SYSTEM_LIBRARIES]
     places = sorted({os.path.realpath(path) for path in candidates if os.path.isdir(path)})
-    return [
-        path for path in places if not any(path.startswith(other + "/") for other in places if other != path)
-    ]
+    return [path for path in places if not any(path.startswith(other + "/") for other in places if other != path)]
 
 
 def build() -> None:

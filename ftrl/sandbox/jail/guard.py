@@ -115,8 +115,6 @@ class Guard:
 
     def _adopt_orphans(self) -> None:
         if sys.platform != "linux":
-            raise OSError(
-                errno.ENOSYS, "only Linux has this: a process that leaves its group outlives the call"
-            )
+            raise OSError(errno.ENOSYS, "only Linux has this: a process that leaves its group outlives the call")
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         self._children = os.open("/proc/thread-self/children", os.O_RDONLY)

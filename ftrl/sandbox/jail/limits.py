@@ -20,7 +20,7 @@ def put_on(settings: Settings, *, bare_bytes: int, own_root: bool, own_user: boo
     Args:
         settings: holds what one call may use.
         bare_bytes: address space of the interpreter before any call.
-        own_root: files can be written in a small /tmp of the worker's own; without, none may get any content.
+        own_root: files can be written in a small folder of the worker's own; without, none may get any content.
         own_user: no process outside this worker counts against its user's limit of processes.
 
     Raises:

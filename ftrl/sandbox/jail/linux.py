@@ -96,6 +96,11 @@ def unmount(target: str, flags: int) -> None:
     _checked("umount2", os.fsencode(target), ctypes.c_int(flags))
 
 
+def set_host_name(name: str) -> None:
+    """``sethostname(2)``, within the host name namespace of this process."""
+    _checked("sethostname", name.encode(), ctypes.c_size_t(len(name.encode())))
+
+
 def _checked(function: str, *arguments: object) -> int:
     if _libc is None:
         raise OSError(errno.ENOSYS, "only Linux has this")

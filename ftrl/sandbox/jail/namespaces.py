@@ -32,7 +32,7 @@ def enter_other_namespaces(layers: Layers) -> None:
     layers.attempt("mount namespace", lambda: linux.unshare(linux.CLONE_NEWNS))
     layers.attempt("network namespace", lambda: linux.unshare(linux.CLONE_NEWNET))
     layers.attempt("IPC namespace", lambda: linux.unshare(linux.CLONE_NEWIPC))
-    layers.attempt("host name namespace", lambda: linux.unshare(linux.CLONE_NEWUTS))
+    layers.attempt("host name namespace", _enter_host_name_namespace)
     layers.attempt("cgroup namespace", lambda: linux.unshare(linux.CLONE_NEWCGROUP))
 
 
@@ -41,9 +41,7 @@ def become_nobody(layers: Layers) -> None:
 
     def change() -> None:
         if not _readable_by_all(os.__file__):
-            raise OSError(
-                None, f"only root may read the standard library below {os.path.dirname(os.__file__)}"
-            )
+            raise OSError(None, f"only root may read the standard library below {os.path.dirname(os.__file__)}")
         identity = 0x60000000 + int.from_bytes(os.urandom(3), "big")
         os.setgroups([])
         try:
@@ -55,6 +53,11 @@ def become_nobody(layers: Layers) -> None:
         linux.prctl(linux.PR_SET_DUMPABLE, 1)  # a change of user hides /proc/self from its owner
 
     layers.attempt("unprivileged user", change)
+
+
+def _enter_host_name_namespace() -> None:
+    linux.unshare(linux.CLONE_NEWUTS)
+    linux.set_host_name("sandbox")
 
 
 def _permitted(namespace: int) -> bool:

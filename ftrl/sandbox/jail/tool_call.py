@@ -61,9 +61,7 @@ def error(name: str, why: str) -> bytes:
     return _encoded(f"an error occured when call {name}: {why}")
 
 
-def run(
-    name: str, arguments: str, source: str | None, *, legacy: bool, output_bytes: int
-) -> tuple[bytes, bytes]:
+def run(name: str, arguments: str, source: str | None, *, legacy: bool, output_bytes: int) -> tuple[bytes, bytes]:
     """Make the call.
 
     Returns:

@@ -113,9 +113,7 @@ class Zygote:
                     return received, True
         return received, False
 
-    def _judge(
-        self, name: bytes, word: bytes, received: bytes, in_time: bool, exit_code: int
-    ) -> tuple[bytes, bytes]:
+    def _judge(self, name: bytes, word: bytes, received: bytes, in_time: bool, exit_code: int) -> tuple[bytes, bytes]:
         """What the call came to: the child's word, if it is one, else what became of the child."""
         said = _fields(received)
         if said is not None and len(said) == 3 and said[0] == word and said[1] in tool_call.STATUSES:
