@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,10 @@ _ROOM_FOR_AN_ERROR = 1 << 17
 
 _NEEDED_TO_START = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 """What some Pythons cannot start without; the worker's own environment is emptied before any call."""
+
+
+_PACKAGES_OF_THE_PUBLISHED_HOST = ("dateutil", "six")
+"""What tools of the published data import beyond the standard library (dateutil needs six)."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class WorkerProcess:
             "output_bytes": self._limits.output_bytes,
             "processes": self._limits.processes,
             "legacy": legacy_namespace,
+            "packages": _paths_of(_PACKAGES_OF_THE_PUBLISHED_HOST) if legacy_namespace else [],
             "parent": os.getpid(),
         }
         self._socket.settimeout(_SECONDS_TO_START)
@@ -145,6 +152,17 @@ def _environment() -> dict[str, str]:
     passed_on = {name: os.environ[name] for name in _NEEDED_TO_START if name in os.environ}
     # A fixed hash seed makes the order of sets, and so some tools' outputs, the same in every run.
     return {"PYTHONHASHSEED": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "UTC", **passed_on}
+
+
+def _paths_of(packages: Sequence[str]) -> list[str]:
+    """Where the installed ones among the packages are: a folder, or the file of a single module."""
+    specs = [importlib.util.find_spec(name) for name in packages]
+    places = [
+        spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin
+        for spec in specs
+        if spec is not None
+    ]
+    return [os.path.realpath(place) for place in places if place is not None]
 
 
 def _encoded(text: str) -> bytes:

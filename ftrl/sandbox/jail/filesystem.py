@@ -7,6 +7,7 @@ import glob
 import os
 import struct
 import sys
+from collections.abc import Sequence
 
 from . import linux
 
@@ -36,26 +37,31 @@ def readable_places() -> list[str]:
     return [path for path in places if not any(path.startswith(other + "/") for other in places if other != path)]
 
 
-def build() -> None:
+def build(packages: Sequence[str]) -> None:
     """Replace the root folder; needs a mount namespace.
+
+    Args:
+        packages: installed packages to keep in sight, folders or files.
 
     Raises:
         OSError: mounting is not permitted, or no folder to mount on is there.
     """
     places = readable_places()
-    root = _mount_point(places)
+    root = _mount_point([*places, *packages])
     linux.mount("none", "/", None, _REC | _PRIVATE)
     linux.mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "size=512k,nr_inodes=256,mode=755")
+    hidden = []
     for place in places:
-        os.makedirs(root + place, exist_ok=True)
-        linux.mount(place, root + place, None, _BIND | _REC)
-        _make_read_only(root + place)
-        _hide_installed_packages(root + place)
+        _show(place, root)
+        hidden += _hide_installed_packages(root + place)
+    for package in packages:
+        _show(package, root)
+    for folder in hidden:
+        _shut(folder)
     for link in _SYSTEM_LIBRARIES:
         if os.path.islink(link) and not os.path.lexists(root + link):
             os.symlink(os.path.realpath(link), root + link)
-    os.makedirs(root + "/dev")
-    os.close(os.open(root + os.devnull, os.O_CREAT | os.O_WRONLY, 0o666))
+    _make_mount_point(os.devnull, root)
     linux.mount(os.devnull, root + os.devnull, None, _BIND)
     os.makedirs(root + SCRATCH)
     linux.mount("tmpfs", root + SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, _SCRATCH_OPTIONS)
@@ -63,8 +69,28 @@ def build() -> None:
     linux.call(linux.number("pivot_root"), b".", b".")
     linux.unmount(".", _DETACH)
     os.chdir("/")
-    linux.mount("none", "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
+    _shut("/")
     os.chdir(SCRATCH)
+
+
+def _show(place: str, root: str) -> None:
+    """Make a folder or file of the host appear at the same path below ``root``, read-only."""
+    _make_mount_point(place, root)
+    linux.mount(place, root + place, None, _BIND | _REC)
+    _make_read_only(root + place)
+
+
+def _make_mount_point(place: str, root: str) -> None:
+    if os.path.isdir(place):
+        os.makedirs(root + place, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(root + place), exist_ok=True)
+    os.close(os.open(root + place, os.O_CREAT | os.O_WRONLY, 0o666))
+
+
+def _shut(folder: str) -> None:
+    """Make a file system of ours read-only, now that all is in it."""
+    linux.mount("none", folder, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
 
 
 def _mount_point(places: list[str]) -> str:
@@ -87,9 +113,12 @@ def _make_read_only(folder: str) -> None:
     )
 
 
-def _hide_installed_packages(folder: str) -> None:
-    """Lay an empty folder over every folder of installed packages: they are none of a tool's business."""
+def _hide_installed_packages(folder: str) -> list[str]:
+    """Lay an empty folder over every folder of installed packages; returns these."""
+    hidden = []
     for name in _INSTALLED_PACKAGES:
         for depth in ("", "python*/"):
             for packages in glob.glob(f"{glob.escape(folder)}/{depth}{name}"):
-                linux.mount("tmpfs", packages, "tmpfs", _RDONLY | _NOSUID | _NODEV, "size=4k,nr_inodes=2")
+                linux.mount("tmpfs", packages, "tmpfs", _NOSUID | _NODEV, "size=64k,nr_inodes=32,mode=755")
+                hidden.append(packages)
+    return hidden

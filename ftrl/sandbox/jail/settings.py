@@ -14,5 +14,7 @@ class Settings(NamedTuple):
     processes: int
     legacy: bool
     """Whether tools see the names that the published host imports."""
+    packages: list[str]
+    """Installed packages that tools may import: folders, or files of single modules."""
     parent: int
     """The process id of the main process."""

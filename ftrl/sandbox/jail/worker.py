@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from . import filesystem, landlock, limits, namespaces, privileges, wire
+from . import filesystem, landlock, limits, namespaces, packages, privileges, wire
 from .guard import Guard
 from .layers import Layers
 from .settings import Settings
@@ -58,6 +58,7 @@ def main() -> None:
     guard = _enter_jail(layers, settings)
     for module in _MODULES_AT_HAND:
         importlib.import_module(module)
+    packages.NamedPackages(settings.packages).offer()
     report = json.dumps([list(layer) for layer in layers.tried]).encode()
     os.write(_CONTROL, wire.pack(report))
     _silence_standard_streams()
@@ -89,7 +90,9 @@ def _enter_jail(layers: Layers, settings: Settings) -> Guard:
     if alone:
         _leave_one_process_outside(settings.parent)
     namespaces.enter_other_namespaces(layers)
-    own_root = layers.active("mount namespace") and layers.attempt("own root folder", filesystem.build)
+    own_root = layers.active("mount namespace") and layers.attempt(
+        "own root folder", lambda: filesystem.build(settings.packages)
+    )
     if not own_root:
         _enter_deleted_folder()
     if os.geteuid() == 0:
@@ -102,7 +105,7 @@ def _enter_jail(layers: Layers, settings: Settings) -> Guard:
         "limits", lambda: limits.put_on(settings, bare_bytes=bare_bytes, own_root=own_root, own_user=own_user)
     )
     guard = Guard(layers, alone=alone, own_root=own_root)
-    readable = filesystem.readable_places()
+    readable = [*filesystem.readable_places(), *settings.packages]
     writable = [os.devnull, filesystem.SCRATCH] if own_root else [os.devnull]
     layers.attempt("Landlock", lambda: landlock.restrict(readable, writable))
     layers.attempt("system call filter", guard.prepare_filter)
