@@ -17,17 +17,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Move tasks in and out of stores, check them, and look at them.", no_args_is_help=True)
 
-TasksArgument = Annotated[
-    str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")
-]
+TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("import")
 def import_(
-    file: Annotated[
-        str, typer.Argument(help="A .jsonl or .parquet file in the published format; local or s3://.")
-    ],
+    file: Annotated[str, typer.Argument(help="A .jsonl or .parquet file in the published format; local or s3://.")],
     out: Annotated[str, typer.Option("--out", help="The store (a folder) to create; local or s3://.")],
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad rows out, and write them to OUT.rejects.jsonl.")
@@ -52,9 +48,7 @@ def import_(
 @app.command("export")
 def export(
     tasks: TasksArgument,
-    out: Annotated[
-        str, typer.Option("--out", help="The .jsonl or .parquet file to write (replaced if it is there).")
-    ],
+    out: Annotated[str, typer.Option("--out", help="The .jsonl or .parquet file to write (replaced if it is there).")],
 ) -> None:
     """Export tasks in the published format.
 
@@ -85,9 +79,7 @@ def validate(tasks: TasksArgument, as_json: JsonOption = False) -> None:
                 if as_json:
                     listed.append({"line": problem.line, "field": problem.field, "message": problem.message})
                 else:
-                    typer.echo(
-                        InputError(problem.message, file=tasks, line=problem.line, field=problem.field)
-                    )
+                    typer.echo(InputError(problem.message, file=tasks, line=problem.line, field=problem.field))
             report(Progress(rows, bad))
     if as_json:
         typer.echo(json.dumps({"rows": rows, "bad_rows": bad, "problems": listed}, indent=2))
@@ -156,6 +148,7 @@ def _progress(what: str) -> Iterator[Callable[[Progress], None]]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # results that go to a file must not land on standard error
     ) as bars:
         bar = bars.add_task(f"0 {what}")
         yield lambda done: bars.update(

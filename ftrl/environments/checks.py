@@ -79,11 +79,7 @@ def tool_required(schema: Json) -> list[str]:
 def check_tool_schema(schema: Json, position: int) -> Iterator[Problem]:
     """What keeps ``schema``, the tool at this 1-based position, from being an OpenAI function schema."""
     what = f"tool {position}"
-    if (
-        not isinstance(schema, dict)
-        or schema.get("type") != "function"
-        or not isinstance(schema.get("function"), dict)
-    ):
+    if not isinstance(schema, dict) or schema.get("type") != "function" or not isinstance(schema.get("function"), dict):
         yield Problem("tools", f'{what} is not a function schema: {{"type": "function", "function": {{…}}}}')
         return
     function = schema["function"]
@@ -147,9 +143,7 @@ def _defined(body: list[ast.stmt]) -> set[str]:
             names.update(alias.asname or alias.name for alias in statement.names)
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            names.update(
-                node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
-            )
+            names.update(node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
         for inner in ("body", "orelse", "finalbody"):
             if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 names |= _defined(getattr(statement, inner, []))

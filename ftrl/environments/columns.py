@@ -31,9 +31,7 @@ ENVIRONMENT_COLUMNS = pa.schema(
         ),
         pa.field(
             "golds",
-            pa.list_(
-                pa.struct([("tool", pa.string()), ("value", pa.string()), ("sub_question", pa.string())])
-            ),
+            pa.list_(pa.struct([("tool", pa.string()), ("value", pa.string()), ("sub_question", pa.string())])),
             nullable=False,
         ),
         pa.field(
@@ -79,9 +77,7 @@ def environment_to_row(environment: Environment) -> dict[str, Any]:
     for field, value in row.items():
         check_json(value, field)
     row["tools"] = to_text(row["tools"])
-    row["implementations"] = [
-        {"tool": name, "sha256": sha256} for name, sha256 in row["implementations"].items()
-    ]
+    row["implementations"] = [{"tool": name, "sha256": sha256} for name, sha256 in row["implementations"].items()]
     row["trace"] = [{**step, "arguments": to_text(step["arguments"])} for step in row["trace"]]
     row["provenance"] = to_text(row["provenance"])
     return row

@@ -73,6 +73,8 @@ def import_published(
         InputError: a row is bad and ``skip_bad`` is not set, no row is good, or the store cannot be created.
             Then no store is written, and an earlier one is as it was.
     """
+    if is_store(file):
+        raise InputError("this is an environment store already; import takes a .jsonl or .parquet file", file=file)
     rows = open_rows(file)
     seen = Seen()
     done = Progress(0)
@@ -97,14 +99,12 @@ def import_published(
             raise InputError("there is no row in this file", file=file)
         if done.rows == done.bad:
             raise InputError(f"none of the {done.rows} rows is a sound task; see {rejects.path}", file=file)
-    if skip_bad and not done.bad:
+    if not done.bad:
         _remove(rejects.path)
     return done
 
 
-def export_published(
-    tasks: str, out: str, *, on_progress: Callable[[Progress], None] | None = None
-) -> Progress:
+def export_published(tasks: str, out: str, *, on_progress: Callable[[Progress], None] | None = None) -> Progress:
     """Write tasks as a ``.jsonl`` or ``.parquet`` file in the published format.
 
     The file appears whole when the last row is written, in the place of one that is there.
@@ -150,9 +150,7 @@ def _validate_store(store: EnvironmentStore) -> Iterator[list[RowProblem]]:
             continue
         problems = list(check_environment(environment, sources))
         if environment.id != content_id(environment):
-            problems.append(
-                Problem("id", "the id is not that of the content: the store was changed by other means")
-            )
+            problems.append(Problem("id", "the id is not that of the content: the store was changed by other means"))
         problems += [
             Problem("implementations", f"the source of '{tool}' is not the one that its sha256 names")
             for tool, source in sources.items()

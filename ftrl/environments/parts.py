@@ -30,6 +30,9 @@ GROUP_BYTES = 4 << 20
 PART_BYTES = 512 << 20
 """A part is closed at about this much text: the unit that Ray Data hands to one task."""
 
+UPLOAD_BYTES = 8 << 20
+"""Bytes that a part on its way to S3 gathers before they are sent: at 10,000 pieces an object, 80 GB at most."""
+
 CACHED_GROUPS = 8
 """Row groups kept in memory for reading single rows."""
 
@@ -55,9 +58,7 @@ class PartsWriter:
         plain: columns with few distinct values, which get a dictionary and statistics.
     """
 
-    def __init__(
-        self, root: str, table: str, columns: pa.Schema, token: str, plain: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, root: str, table: str, columns: pa.Schema, token: str, plain: Sequence[str] = ()) -> None:
         self._root = root
         self._table = table
         self._columns = columns
@@ -128,7 +129,7 @@ class _PendingPart:
                 self._pending.parent.mkdir(parents=True, exist_ok=True)
                 self._stream: Any = self._pending.open("wb")
             else:
-                self._stream = self._fs.open(self._inner, "wb", autocommit=False)
+                self._stream = self._fs.open(self._inner, "wb", autocommit=False, block_size=UPLOAD_BYTES)
         self._parquet = pq.ParquetWriter(
             self._stream,
             columns,
@@ -179,9 +180,7 @@ class _PendingPart:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            raise InputError(
-                f"nothing can be written here ({error}); choose another place", file=self._path
-            ) from error
+            raise InputError(f"nothing can be written here ({error}); choose another place", file=self._path) from error
 
 
 class PartsReader:
@@ -255,14 +254,8 @@ class PartsReader:
         fs, inner = storage.filesystem(path)
         try:
             with contextlib.ExitStack() as stack:
-                source = (
-                    inner
-                    if storage.is_local(path)
-                    else stack.enter_context(fs.open(inner, cache_type="none"))
-                )
-                file = stack.enter_context(
-                    pq.ParquetFile(source, metadata=self._footers.get(number), pre_buffer=True)
-                )
+                source = inner if storage.is_local(path) else stack.enter_context(fs.open(inner, cache_type="none"))
+                file = stack.enter_context(pq.ParquetFile(source, metadata=self._footers.get(number), pre_buffer=True))
                 self._footers[number] = file.metadata
                 yield file
         except FileNotFoundError as error:
@@ -274,9 +267,7 @@ class PartsReader:
         except (pa.ArrowInvalid, OSError) as error:
             if getattr(error, "errno", None) is not None:
                 raise  # the disk or the network, not what is written there
-            raise InputError(
-                f"this part of the store is damaged ({error}); restore the file", file=path
-            ) from error
+            raise InputError(f"this part of the store is damaged ({error}); restore the file", file=path) from error
 
 
 def _weight(value: Any) -> int:

@@ -68,9 +68,7 @@ def read_task(row: bytes | Json) -> Task:
         BadRow: with every problem of the row.
     """
     fields = _read_fields(read_json_line(row) if isinstance(row, bytes) else row)
-    golds = [
-        Gold(tool=tool, value=value) for tool, values in fields["unsolved_set"].items() for value in values
-    ]
+    golds = [Gold(tool=tool, value=value) for tool, values in fields["unsolved_set"].items() for value in values]
     sources: dict[str, str] = fields["codes"]
     environment = Environment(
         scenario=fields["data_source"],
@@ -198,9 +196,7 @@ def _take_values(row: dict[str, Json], fields: dict[str, Any]) -> Iterator[Probl
 
 def _check_shapes(fields: Mapping[str, Any]) -> Iterator[Problem]:
     tools, codes, unsolved = (fields.get(name) for name in ("tools", "codes", "unsolved_set"))
-    if "tools" in fields and (
-        not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)
-    ):
+    if "tools" in fields and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
         yield Problem("tools", "must hold a list of function schemas")
     if "codes" in fields and not isinstance(codes, dict):
         yield Problem("codes", f"must hold an object, tool to Python source, not {_kind(codes)}")

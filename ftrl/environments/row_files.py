@@ -40,6 +40,9 @@ PUBLISHED_COLUMNS = pa.schema(
 BATCH_ROWS = 64
 """Rows of Parquet that are held at once: a few megabytes of tasks."""
 
+READ_BYTES = 4 << 20
+"""Bytes that are fetched from S3 at once."""
+
 
 @dataclass(frozen=True)
 class RawRow:
@@ -133,9 +136,7 @@ class ParquetRows:
         self.path = path
         with self._open() as file:
             metadata = file.metadata
-            self._group_rows = [
-                metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)
-            ]
+            self._group_rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._held: tuple[int, list[Json]] = (0, [])
 
     def __len__(self) -> int:
@@ -191,7 +192,7 @@ def writing_rows(path: str) -> Iterator[Callable[[dict[str, Any]], None]]:
         with storage.writing(path) as file:
             yield lambda row: _write_line(file, row)
     elif path.endswith(".parquet"):
-        with storage.writing(path) as file, contextlib.closing(_ParquetRowWriter(file)) as writer:
+        with storage.writing(path) as file, _ParquetRowWriter(file) as writer:
             yield writer.add
     else:
         raise InputError("the file to write must end in .jsonl or .parquet", file=path)
@@ -207,9 +208,17 @@ class _ParquetRowWriter:
         if len(self._rows) == BATCH_ROWS:
             self._flush()
 
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()
+    def __enter__(self) -> _ParquetRowWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None:
+            self._flush()
+            self._writer.close()
+        else:
+            # The file is given up anyway, and closing can fail for the same reason as writing did.
+            with contextlib.suppress(OSError, ValueError):
+                self._writer.close()
 
     def _flush(self) -> None:
         if self._rows:
@@ -225,13 +234,14 @@ def _write_line(file: IO[bytes], row: dict[str, Any]) -> None:
 def _reading(path: str) -> Iterator[io.BufferedReader]:
     fs, inner = storage.filesystem(path)
     try:
-        with fs.open(inner, "rb") as stream, io.BufferedReader(stream, buffer_size=1 << 20) as file:
+        with (
+            fs.open(inner, "rb", block_size=READ_BYTES) as stream,
+            io.BufferedReader(stream, buffer_size=1 << 20) as file,
+        ):
             yield file
     except FileNotFoundError as error:
         raise InputError("there is no such file", file=path) from error
     except IsADirectoryError as error:
-        raise InputError(
-            "this is a folder without a manifest.json, not a file of tasks", file=path
-        ) from error
+        raise InputError("this is a folder without a manifest.json, not a file of tasks", file=path) from error
     except PermissionError as error:
         raise InputError(f"it cannot be read ({error.strerror or error})", file=path) from error

@@ -38,9 +38,7 @@ class Gold(Record):
 
     tool: str
     value: str
-    sub_question: str | None = Field(
-        default=None, description="id of the sub-question it answers; null if imported"
-    )
+    sub_question: str | None = Field(default=None, description="id of the sub-question it answers; null if imported")
 
 
 class SubQuestion(Record):

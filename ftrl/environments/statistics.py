@@ -74,9 +74,7 @@ class Figures:
         self.golds.add([len(environment.golds)])
         self.parameters.add(len(tool_parameters(tool)) for tool in environment.tools)
         self.required.add(len(tool_required(tool)) for tool in environment.tools)
-        self.code_lines.add(
-            sum(bool(line.strip()) for line in source.splitlines()) for source in sources.values()
-        )
+        self.code_lines.add(sum(bool(line.strip()) for line in source.splitlines()) for source in sources.values())
         self.question_characters.add([len(environment.question)])
         self.traced += bool(environment.trace)
 

@@ -90,9 +90,7 @@ class EnvironmentStore:
         if before is None:
             _refuse_foreign_folder(path)
         elif not (overwrite or append):
-            raise InputError(
-                "there is an environment store already; choose another place, or overwrite it", file=path
-            )
+            raise InputError("there is an environment store already; choose another place, or overwrite it", file=path)
         return EnvironmentStoreWriter(path, before, append=append)
 
     def __reduce__(self) -> tuple[type[EnvironmentStore], tuple[str, Manifest]]:
@@ -167,9 +165,7 @@ class EnvironmentStoreWriter:
         self._sources = PartsWriter(path, "sources", SOURCE_COLUMNS, token)
         kept = EnvironmentStore(path, self._kept)
         self._ids = {bytes.fromhex(identity) for identity in kept.ids()}
-        self._source_ids = {
-            bytes.fromhex(name) for name in PartsReader(path, self._kept.sources).column("sha256")
-        }
+        self._source_ids = {bytes.fromhex(name) for name in PartsReader(path, self._kept.sources).column("sha256")}
 
     def add(self, environment: Environment, sources: Mapping[str, str]) -> None:
         """Append an environment and the sources of its tools.
@@ -188,9 +184,7 @@ class EnvironmentStoreWriter:
                 for tool in {**named, **environment.implementations}
                 if named.get(tool) != environment.implementations.get(tool)
             )
-            raise InputError(
-                f"not the source that the environment names: {', '.join(wrong)}", field="implementations"
-            )
+            raise InputError(f"not the source that the environment names: {', '.join(wrong)}", field="implementations")
         if environment.id != content_id(environment):
             raise InputError(f"{environment.id} is not the id of this content; leave it out", field="id")
         identity = bytes.fromhex(environment.id)
@@ -223,9 +217,7 @@ class EnvironmentStoreWriter:
         sources = (*self._kept.sources, *self._sources.close())
         manifest = EMPTY.model_copy(update={"environments": environments, "sources": sources})
         if _read_manifest(self.path) != self._before:
-            raise FtrlError(
-                f"{self.path}: another program changed this store meanwhile; run the command again"
-            )
+            raise FtrlError(f"{self.path}: another program changed this store meanwhile; run the command again")
         self._sources.publish()
         self._environments.publish()
         text = json.dumps(manifest.model_dump(mode="json"), indent=1)
@@ -275,9 +267,7 @@ def _refuse_foreign_folder(path: str) -> None:
         return
     # The folders of an interrupted writer may be there: nothing in them is worth keeping.
     if foreign := sorted(names - set(TABLES)):
-        raise InputError(
-            f"this folder holds other things ({foreign[0]}); choose a new or empty one", file=path
-        )
+        raise InputError(f"this folder holds other things ({foreign[0]}); choose a new or empty one", file=path)
 
 
 def _sweep(path: str, manifest: Manifest) -> None:

@@ -167,14 +167,10 @@ def find_task(tasks: Tasks, wanted: str) -> Environment:
         if len(wanted) < SHORTEST_PREFIX:
             raise InputError(f"there is no row {wanted}; rows go from 0 to {len(tasks) - 1}", file=tasks.path)
     if len(wanted) < SHORTEST_PREFIX:
-        raise InputError(
-            f"'{wanted}' is neither a row number nor 6 or more characters of an id", file=tasks.path
-        )
+        raise InputError(f"'{wanted}' is neither a row number nor 6 or more characters of an id", file=tasks.path)
     found = [identity for identity in tasks.ids() if identity.startswith(wanted)]
     if not found:
         raise InputError(f"no task has an id that starts with '{wanted}'", file=tasks.path)
     if len(found) > 1:
-        raise InputError(
-            f"{len(found)} tasks have an id that starts with '{wanted}'; give more of it", file=tasks.path
-        )
+        raise InputError(f"{len(found)} tasks have an id that starts with '{wanted}'; give more of it", file=tasks.path)
     return tasks.get(found[0])

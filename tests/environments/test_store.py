@@ -366,11 +366,12 @@ def test_memory_stays_flat_however_large_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 def test_ray_data_reads_the_environments_folder(make_store: MakeStore) -> None:
-    ray = pytest.importorskip("ray")
+    import ray
+
     from ftrl.environments.columns import environment_from_row
 
     path = make_store(20)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         rows = ray.data.read_parquet(f"{path}/environments").take_all()
     finally:
