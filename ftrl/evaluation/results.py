@@ -1,0 +1,110 @@
+"""Scores of a benchmark run: per scenario, over scenarios, over tasks."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+
+from pydantic import BaseModel, ConfigDict
+
+from ftrl.environments import Scenario
+from ftrl.rollouts import EpisodeSettings, Metrics, PolicyIdentity
+
+
+class Scores(BaseModel):
+    """Means in [0, 1] over ``tasks`` tasks; of each task, the mean over its trials."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tasks: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class EvalResults(BaseModel):
+    """What ``results.json`` holds.
+
+    Attributes:
+        suite: name of the benchmark.
+        tasks: where its tasks lie.
+        policy: the model.
+        settings: how its episodes were played.
+        trials: episodes of each task.
+        profile: version of the scoring profile.
+        versions: of the software that can change a result.
+        scenarios: scores by scenario, in the order of the paper; scenarios without tasks are left out.
+        macro: the mean of the scenarios' scores.
+        overall: the mean over all tasks.
+        statuses: how the episodes ended.
+        failures: calls that did not end well, by status.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    suite: str
+    tasks: str
+    policy: PolicyIdentity
+    settings: EpisodeSettings
+    trials: int
+    profile: str
+    versions: dict[str, str]
+    scenarios: dict[str, Scores]
+    macro: Scores
+    overall: Scores
+    statuses: dict[str, int]
+    failures: dict[str, int]
+
+
+def summarize(
+    scenarios: Mapping[str, Scenario], metrics: Iterable[tuple[str, Metrics]]
+) -> tuple[dict[str, Scores], Scores, Scores]:
+    """Scores by scenario, macro average, mean over tasks.
+
+    Args:
+        scenarios: environment id → scenario, of every task.
+        metrics: (environment id, metrics) of every episode.
+    """
+    trials: dict[str, list[Metrics]] = defaultdict(list)
+    for environment_id, of_episode in metrics:
+        trials[environment_id].append(of_episode)
+    tasks = {id_: _mean(episodes, tasks=1) for id_, episodes in trials.items()}
+    by_scenario: dict[str, Scores] = {}
+    for scenario in Scenario:
+        scores = [tasks[id_] for id_, of_task in scenarios.items() if of_task is scenario and id_ in tasks]
+        if scores:
+            by_scenario[scenario.value] = _mean(scores, tasks=len(scores))
+    return by_scenario, _mean(by_scenario.values(), tasks=len(tasks)), _mean(tasks.values(), tasks=len(tasks))
+
+
+def _mean(scores: Iterable[Metrics | Scores], *, tasks: int) -> Scores:
+    listed = list(scores)
+    return Scores(
+        tasks=tasks,
+        precision=fmean(one.precision for one in listed),
+        recall=fmean(one.recall for one in listed),
+        f1=fmean(one.f1 for one in listed),
+    )
+
+
+def render_table(results: EvalResults) -> str:
+    """The scores as text: one line a scenario, then the averages; in per cent."""
+    lines = [f"{results.suite}: {results.policy.name}", f"{'':26}{'tasks':>6}{'P':>8}{'R':>8}{'F1':>8}"]
+    rows = [
+        *results.scenarios.items(),
+        ("mean of scenarios", results.macro),
+        ("mean of tasks", results.overall),
+    ]
+    for name, scores in rows:
+        lines.append(
+            f"{name:26}{scores.tasks:>6}"
+            f"{100 * scores.precision:>8.2f}{100 * scores.recall:>8.2f}{100 * scores.f1:>8.2f}"
+        )
+    lines.append("episodes: " + _counts(results.statuses))
+    lines.append("calls that failed: " + _counts(results.failures))
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(Counter(counts).items())) or "none"

@@ -1,0 +1,123 @@
+"""The processes that an engine starts, and what they leave behind when they are killed.
+
+vLLM runs its core in a process of its own, and on a CPU the model in another below it. They do not notice when our
+process is killed, and leave shared memory segments in any case. A guard, a small process without any libraries,
+waits for our end and cleans up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+GUARD = """
+import os, signal, sys, time
+def start_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return None
+wanted, segments = {}, []
+for line in sys.stdin:
+    kind, value = line.split(maxsplit=1)
+    if kind == "pid":
+        wanted[int(value)] = start_of(int(value))
+    else:
+        segments.append(value.strip())
+deadline = time.time() + float(sys.argv[1])
+while time.time() < deadline and any(start and start_of(pid) == start for pid, start in wanted.items()):
+    time.sleep(0.1)
+for pid, start in wanted.items():
+    if start and start_of(pid) == start:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+time.sleep(0.1)
+for path in segments:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+"""
+
+GRACE_SECONDS = 2.0
+"""How long the processes may take to end by themselves once we are gone."""
+
+_ERROR_LINE = re.compile(r"\b([A-Za-z_.]*(?:Error|Exception)): (.+)")
+
+
+class Guard:
+    """Kills processes and removes shared memory segments when this process ends, however it ends."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", GUARD, str(GRACE_SECONDS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={},
+        )
+
+    def watch(self, pids: Iterable[int]) -> None:
+        """Add processes, and the shared memory segments that they have open."""
+        assert self._process.stdin is not None
+        for pid in pids:
+            self._process.stdin.write(f"pid {pid}\n")
+            for segment in shared_memory_of(pid):
+                self._process.stdin.write(f"shm {segment}\n")
+        self._process.stdin.flush()
+
+    def release(self) -> None:
+        """Clean up now and wait for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below ``pid``, parents first."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError):
+                continue  # it ended while we looked
+            children.setdefault(parent, []).append(int(entry.name))
+    found, pending = [], [pid]
+    while pending:
+        for child in children.get(pending.pop(), []):
+            found.append(child)
+            pending.append(child)
+    return found
+
+
+def shared_memory_of(pid: int) -> set[str]:
+    """Paths of the segments (Python's ``psm_…``) that a process has mapped."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return set()
+    return {match for match in re.findall(r"(/dev/shm/psm_\w+)", maps) if Path(match).exists()}
+
+
+def last_error(log: str | os.PathLike[str], *, tail: int = 200_000) -> str | None:
+    """The error that a process and those below it wrote last into their log: the cause behind "engine failed"."""
+    try:
+        with Path(log).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - tail))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return None
+    found = [f"{kind.rsplit('.', 1)[-1]}: {message.strip()}" for kind, message in _ERROR_LINE.findall(text)]
+    # What follows the cause are only reports that something failed.
+    causes = [line for line in found if "See root cause" not in line and "EngineDead" not in line]
+    return causes[-1] if causes else None

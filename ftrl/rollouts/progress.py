@@ -1,0 +1,170 @@
+"""How a collection is doing, counted as episodes come in and shown while it runs.
+
+On a terminal a live table; otherwise a plain line every ten seconds. Always on stderr: stdout is for results.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TextIO
+
+from ftrl.rollouts.trajectory import Trajectory
+from ftrl.sandbox import CallStatus
+
+PLAIN_SECONDS = 10.0
+
+
+@dataclass
+class Tally:
+    """Sums over the episodes of one collection.
+
+    Attributes:
+        total: episodes wanted, those that were there before included.
+        before: episodes that were there before.
+        errors: calls that did not end well, by status; and faults of ours.
+    """
+
+    total: int
+    before: int
+    started: float = field(default_factory=time.monotonic)
+    first_engine: float | None = None
+    episodes: int = 0
+    turns: int = 0
+    calls: int = 0
+    tokens: int = 0
+    precision: float = 0.0
+    recall: float = 0.0
+    f1: float = 0.0
+    statuses: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    engines: int = 0
+    in_flight: int = 0
+
+    def add(self, trajectory: Trajectory) -> None:
+        """Count one finished episode."""
+        metrics = trajectory.metrics[0]
+        self.episodes += 1
+        self.turns += sum(message["role"] == "assistant" for message in trajectory.messages)
+        self.calls += len(trajectory.calls)
+        self.tokens += sum(len(turn.token_ids) for turn in trajectory.turns)
+        self.precision += metrics.precision
+        self.recall += metrics.recall
+        self.f1 += metrics.f1
+        self.statuses[trajectory.status.value] += 1
+        for call in trajectory.calls:
+            if call.call_status is not CallStatus.OK:
+                self.errors[call.call_status.value] += 1
+
+    def mean(self, value: float) -> float | None:
+        """Per finished episode; null before the first."""
+        return value / self.episodes if self.episodes else None
+
+    @property
+    def seconds(self) -> float:
+        """Since the first engine was ready; 0 before."""
+        return time.monotonic() - self.first_engine if self.first_engine is not None else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest will take at the present rate; null before the first episode."""
+        rest = self.total - self.before - self.episodes
+        return rest * self.seconds / self.episodes if self.episodes else None
+
+    def cells(self) -> list[tuple[str, str]]:
+        """What is shown: names and values."""
+        rate = self.episodes / self.seconds if self.seconds else 0.0
+        tokens = self.tokens / self.seconds if self.seconds else 0.0
+        cells = [
+            ("episodes", f"{self.before + self.episodes}/{self.total}"),
+            ("episodes/s", f"{rate:.2f}"),
+            ("tokens/s", f"{tokens:.0f}"),
+            ("turns", _number(self.mean(self.turns), 1)),
+            ("F1", _number(self.mean(self.f1), 3)),
+            (
+                "in flight",
+                f"{self.in_flight} on {self.engines} engines" if self.engines else "engines are starting",
+            ),
+            ("left", _duration(self.left)),
+        ]
+        if self.errors:
+            cells.append(("errors", ", ".join(f"{kind} {count}" for kind, count in sorted(self.errors.items()))))
+        return cells
+
+
+class Display:
+    """Shows a tally for the length of a ``with`` block.
+
+    Args:
+        tally: what to show; read at every ``refresh``.
+        stream: where to; stderr if left out.
+        silent: show nothing.
+    """
+
+    def __init__(self, tally: Tally, *, stream: TextIO | None = None, silent: bool = False) -> None:
+        self._tally = tally
+        self._silent = silent
+        self._stream = stream or sys.stderr
+        self._live: Any = None
+        self._last = 0.0
+
+    def __enter__(self) -> Display:
+        if self._silent:
+            return self
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=self._stream), refresh_per_second=4, transient=True)
+            self._live.start()
+        self._last = time.monotonic() - PLAIN_SECONDS
+        self.refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        if not self._silent:
+            self._line()
+
+    def refresh(self) -> None:
+        """Show how it stands, if it is time to."""
+        if self._silent:
+            return
+        if self._live is not None:
+            self._live.update(self._table())
+        elif time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._line()
+
+    def _line(self) -> None:
+        self._last = time.monotonic()
+        print(
+            "rollout: " + " | ".join(f"{name} {value}" for name, value in self._tally.cells()),
+            file=self._stream,
+            flush=True,
+        )
+
+    def _table(self) -> Any:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        for name, value in self._tally.cells():
+            table.add_row(f"[dim]{name}[/dim]", value)
+        return table
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,232 @@
+"""The trajectory store, on this machine and on S3."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from ftrl import storage
+from ftrl.errors import FtrlError, InputError
+from ftrl.rollouts import (
+    AssistantTokens,
+    Collection,
+    EpisodeSettings,
+    PolicyIdentity,
+    Trajectory,
+    TrajectoryStatus,
+    TrajectoryStore,
+)
+
+Play = Callable[..., Trajectory]
+FIRST = Collection(iteration=0, policy=PolicyIdentity(name="script"), settings=EpisodeSettings())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["local", "s3"])
+def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A place for a store."""
+    if request.param == "local":
+        return str(tmp_path / "rollouts")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("server"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3 = fsspec.filesystem("s3")
+    s3.invalidate_cache()
+    bucket = f"rollouts-{abs(hash(request.node.name))}"
+    s3.mkdir(bucket)
+    return f"s3://{bucket}/some/store"
+
+
+@pytest.fixture
+def episodes(play: Play) -> list[Trajectory]:
+    """Three samples of one task, with tokens."""
+    tokens = AssistantTokens(prompt_tokens=7, token_ids=(1, 2), logprobs=(-0.5, -1.25), finish_reason="stop")
+    return [play(sample=sample).model_copy(update={"turns": (tokens, tokens)}) for sample in range(3)]
+
+
+def begun(path: str) -> TrajectoryStore:
+    store = TrajectoryStore.create(path, run="run")
+    store.begin(FIRST)
+    return store
+
+
+def test_what_was_appended_is_read_back_whole(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        store.append(episodes[:2])
+        store.append(episodes[2:])
+    opened = TrajectoryStore.open(path)
+    assert list(opened) == episodes
+    assert len(opened) == 3
+    assert opened.run == "run"
+    assert opened.collections == (FIRST,)
+
+
+def test_text_of_every_kind_survives(path: str, play: Play) -> None:
+    odd = play(["naïve 汉字 \u0000 \u2028 🙂 'quotes' \"and\" \\n"])
+    with begun(path) as store:
+        store.append([odd])
+    assert list(TrajectoryStore.open(path)) == [odd]
+
+
+def test_done_tells_which_samples_there_are(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        assert store.done() == set()
+        store.append([episodes[0], episodes[2]])
+    environment = episodes[0].environment_id
+    assert TrajectoryStore.open(path).done() == {(environment, 0), (environment, 2)}
+
+
+def test_iterations_are_kept_apart(path: str, play: Play) -> None:
+    with begun(path) as store:
+        store.begin(FIRST.model_copy(update={"iteration": 1}))
+        store.append([play(), play(iteration=1), play(iteration=1, sample=1)])
+        assert (store.count(), store.count(0), store.count(1)) == (3, 1, 2)
+        assert [trajectory.sample for trajectory in store.read(1)] == [0, 1]
+        assert {sample for _, sample in store.done(0)} == {0}
+        assert len(store.parts(0)) == len(store.parts(1)) == 1
+
+
+def test_parts_are_parquet_that_others_read_by_column(path: str, episodes: list[Trajectory]) -> None:
+    import pyarrow.parquet as pq
+
+    with begun(path) as store:
+        store.append(episodes)
+    (part,) = store.parts()
+    fs, inner = storage.filesystem(part)
+    with fs.open(inner) as file:
+        table = pq.ParquetFile(file).read(columns=["environment_id", "status"])
+    assert table.column("status").to_pylist() == ["answered"] * 3
+    assert [row["status"] for row in store.rows(["status"])] == ["answered"] * 3
+
+
+def test_a_part_without_a_commit_is_not_seen_and_is_swept_away(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        store.append(episodes)
+    orphan = storage.join(path, "parts", "000001-killed.parquet")
+    storage.write_bytes(orphan, b"half of somethi")
+    with TrajectoryStore.open(path) as again:
+        assert len(list(again)) == 3
+        again.begin(FIRST)
+        assert not storage.exists(orphan)
+        assert list(again) == episodes
+
+
+def test_a_store_is_not_created_over_another(path: str) -> None:
+    begun(path).close()
+    with pytest.raises(InputError, match=r"store here already.*--resume"):
+        TrajectoryStore.create(path)
+
+
+def test_a_store_is_not_created_among_other_files(path: str) -> None:
+    storage.write_bytes(storage.join(path, "notes.txt"), b"mine")
+    with pytest.raises(InputError, match="other files here"):
+        TrajectoryStore.create(path)
+
+
+def test_what_is_no_store_is_not_opened(path: str) -> None:
+    with pytest.raises(InputError, match="no trajectory store"):
+        TrajectoryStore.open(path)
+
+
+def test_a_damaged_manifest_is_refused_by_name(path: str) -> None:
+    storage.write_bytes(storage.join(path, "manifest.json"), b'{"format": "something"}')
+    with pytest.raises(InputError, match=r"manifest\.json: this is not a trajectory store"):
+        TrajectoryStore.open(path)
+
+
+def test_another_model_or_other_settings_cannot_go_on_with_an_iteration(path: str) -> None:
+    with begun(path) as store:
+        with pytest.raises(InputError, match=r"temperature = 1\.0, not 0\.0"):
+            store.begin(FIRST.model_copy(update={"settings": EpisodeSettings(temperature=0.0)}))
+        with pytest.raises(InputError, match="by another model"):
+            store.begin(FIRST.model_copy(update={"policy": PolicyIdentity(name="script", weights="abc")}))
+        store.begin(FIRST)
+
+
+def test_an_infrastructure_failure_is_never_stored(path: str, episodes: list[Trajectory]) -> None:
+    failed = episodes[1].model_copy(update={"status": TrajectoryStatus.INFRASTRUCTURE, "metrics": ()})
+    with begun(path) as store:
+        with pytest.raises(FtrlError, match="fault of ours"):
+            store.append([episodes[0], failed])
+        assert len(store) == 0
+
+
+def test_trajectories_of_another_run_are_not_taken(path: str, play: Play) -> None:
+    with begun(path) as store, pytest.raises(FtrlError, match="not of this store's run"):
+        store.append([play(run="other")])
+
+
+def test_a_writer_notices_that_another_has_written(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as one:
+        two = TrajectoryStore.open(path)
+        one.append(episodes[:1])
+        with pytest.raises(FtrlError, match="another process has written"):
+            two.append(episodes[1:])
+        assert list(TrajectoryStore.open(path)) == episodes[:1]
+
+
+def test_on_one_machine_a_second_writer_is_refused_at_once(tmp_path: Path) -> None:
+    path = str(tmp_path / "store")
+    with begun(path), pytest.raises(FtrlError, match="another process is writing"):
+        TrajectoryStore.open(path).begin(FIRST)
+    with TrajectoryStore.open(path) as freed:
+        freed.begin(FIRST)
+
+
+FILL_DISK = """
+import sys
+from ftrl.rollouts import *
+path = sys.argv[1]
+store = TrajectoryStore.create(path, run="run")
+store.begin(Collection(iteration=0, policy=PolicyIdentity(name="x"), settings=EpisodeSettings()))
+def one(sample):
+    import random
+    noise = "".join(random.Random(sample).choices("abcdefghijklmnopqrstuvwxyz", k=60000))
+    return Trajectory(id=str(sample), run="run", environment_id="e", policy=PolicyIdentity(name="x"), iteration=0,
+        sample=sample, status="answered", messages=({"role": "user", "content": noise},))
+for sample in range(1000):
+    try:
+        store.append([one(sample)])
+    except OSError as error:
+        print(error.errno, sample)
+        break
+opened = TrajectoryStore.open(path)
+print(sorted(s for _, s in opened.done()) == list(range(sample)), len(list(opened)) == sample)
+"""
+
+
+def test_a_full_disk_keeps_what_was_committed(tmp_path: Path) -> None:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    script = f'mount -t tmpfs -o size=512k none {mount} && exec {sys.executable} -c "$0" {mount}/store'
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    done = subprocess.run([*unshare, "sh", "-c", script, FILL_DISK], check=True, capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert first.startswith("28 ")
+    assert second == "True True"
+
+
+def test_columns_hold_what_the_contract_names(episodes: list[Trajectory]) -> None:
+    from ftrl.rollouts.columns import TRAJECTORY_COLUMNS, trajectory_to_row
+
+    row: dict[str, Any] = trajectory_to_row(episodes[0])
+    assert set(row) == set(TRAJECTORY_COLUMNS.names)
