@@ -1,7 +1,9 @@
 """Connecting to Ray: the running cluster where there is one, else a Ray of our own on this machine.
 
-``RAY_ADDRESS`` (set inside Ray jobs) comes first, then a Ray started on this machine by ``ray start --head``, then our
-own. A run on the CPU needs *logical* resources: verl's controllers and loops each claim a CPU while they mostly wait, and
+``RAY_ADDRESS`` (set inside Ray jobs) comes first, then the cluster that ``ray start`` started or joined on this
+machine, then our own. Ray's own ``auto`` would also take a Ray that another program started for itself, and die with it.
+
+A run on the CPU needs *logical* resources: verl's controllers and loops each claim a CPU while they mostly wait, and
 its worker claims a GPU that stands for the machine. A running Ray that has too few of them is joined, for as long as the
 session lasts, by a second Ray node on this machine that offers them.
 """
@@ -10,12 +12,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ftrl.errors import FtrlError
@@ -60,9 +65,9 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
             yield ray
         return
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        ray.init(address="auto", **common)
-    except ConnectionError:
+    if (address := running_address()) is not None:
+        ray.init(address=address, **common)
+    else:
         counts: dict[str, Any] = {}
         if needs is not None:
             counts = {"num_cpus": max(needs.cpus, os.cpu_count() or 1), "num_gpus": needs.gpus or None}
@@ -72,6 +77,22 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
             yield ray
     finally:
         ray.shutdown()
+
+
+def running_address() -> str | None:
+    """The address of the cluster to use: ``RAY_ADDRESS``, or the one that ``ray start`` noted, if it still answers."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    note = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir())) / "ray" / "ray_current_cluster"
+    if not note.exists():
+        return None
+    address = note.read_text(encoding="utf-8").strip()
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=2):
+            return address
+    except (OSError, ValueError):  # left behind by a cluster that is gone
+        return None
 
 
 def _satisfied(ray: Any, needs: LogicalResources) -> bool:

@@ -55,7 +55,8 @@ class ConsoleWatcher:
     def stage(self, iteration: int, name: str) -> None:
         """A stage begins."""
         waits = {"train": " (verl starts; on a CPU this takes minutes)"}.get(name, "")
-        typer.echo(f"iteration {iteration}: {name}{waits}", err=True)
+        where = f"iteration {iteration}: " if iteration else ""
+        typer.echo(f"{where}{name}{waits}", err=True)
 
     def step(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
         """A training step has finished."""

@@ -147,7 +147,7 @@ def _score_batch(
 def score_trajectories_file(
     tasks: Tasks, trajectories: str, out: str, *, profile: Profile, sandbox: Sandbox
 ) -> FileReport:
-    """Score every line of a TRAJECTORIES file; ``out`` gets the lines plus ``precision``, ``recall``, ``f1``, ``outputs``.
+    """Score every line of a TRAJECTORIES file; ``out`` gets them plus ``precision``, ``recall``, ``f1``, ``outputs``.
 
     Raises:
         InputError: a line is not as it should be; nothing is written.

@@ -1,4 +1,4 @@
-"""The Llama 3.x family's calls: one JSON object ``{"name": ..., "parameters": {...}}``, after ``<|python_tag|>`` or bare.
+"""The Llama 3.x family's calls: one JSON object with ``name`` and ``parameters``, after ``<|python_tag|>`` or bare.
 
 At most one call a turn. The JSON is read with the same tolerance as in the published parser: by the library
 ``json_repair``, which mends what models get wrong.

@@ -12,8 +12,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from ftrl.environments import is_store
-from ftrl.environments.exchange import import_published
+from ftrl.environments import import_published, is_store
 from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
 from ftrl.ray_session import ray_session

@@ -22,9 +22,20 @@ CPU_ENVIRONMENT = {
 """For a run on the CPU; must be there before verl is imported. KV cache space is in GiB."""
 
 
+VERL_ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "true",
+    "NCCL_DEBUG": "WARN",
+    "VLLM_LOGGING_LEVEL": "WARN",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "true",
+    "VLLM_DISABLE_COMPILE_CACHE": "1",
+    "TRANSFER_QUEUE_ENABLE": "1",
+}
+"""What verl's own entry point sets when it starts Ray itself; here Ray is there already."""
+
+
 def process_environment(hardware: HardwareConfig) -> dict[str, str]:
     """Environment variables of the trainer and everything that it starts."""
-    return dict(CPU_ENVIRONMENT) if hardware.device == "cpu" else {}
+    return {**VERL_ENVIRONMENT, **(CPU_ENVIRONMENT if hardware.device == "cpu" else {})}
 
 
 def logical_resources(hardware: HardwareConfig) -> LogicalResources | None:

@@ -24,9 +24,8 @@ OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, total steps, the step's metrics) as soon as the driver hears of a step."""
 
 
-@ray.remote(num_cpus=0)
 class StepLog:
-    """What the trainer has told so far: rows of (step, total, metrics)."""
+    """Ray actor that keeps what the trainer has told so far: rows of (step, total, metrics)."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, int, dict[str, float]]] = []
@@ -40,9 +39,8 @@ class StepLog:
         return self._rows[count:]
 
 
-@ray.remote(num_cpus=1)
 class TrainerActor:
-    """Holds verl's trainer for one iteration."""
+    """Ray actor that holds verl's trainer for one iteration."""
 
     def run(self, config: DictConfig, stream: StreamSettings, total_steps: int, log: Any) -> None:
         """Train to the end, or from the last checkpoint on."""
@@ -94,10 +92,9 @@ def run_verl(
     Raises:
         FtrlError: the trainer died or hung; its last checkpoint is kept.
     """
-    from verl.trainer.constants_ppo import PPO_RAY_RUNTIME_ENV
-
-    log = StepLog.remote()
-    trainer = TrainerActor.options(runtime_env={"env_vars": {**PPO_RAY_RUNTIME_ENV["env_vars"], **env_vars}}).remote()
+    log_class: Any = ray.remote(num_cpus=0)(StepLog)
+    trainer_class: Any = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(env_vars)})(TrainerActor)
+    log, trainer = log_class.remote(), trainer_class.remote()
     done = trainer.run.remote(config, stream, total_steps, log)
     heard, last = 0, time.monotonic()
     try:

@@ -51,7 +51,7 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
     ) -> None:
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
         metrics.update(_reward_metrics(batch))
-        numbers = {name: float(value) for name, value in metrics.items() if np.isscalar(value)}
+        numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, (int, float, np.number))}
         self._log.add.remote(global_steps, self.total_training_steps, numbers)
 
 

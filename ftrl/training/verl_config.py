@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ftrl.errors import FtrlError
 from ftrl.training.config import TrainConfig
 
 AGENT_LOOP = "ftrl_step"
@@ -25,11 +27,11 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
         checkpoints: folder for verl's checkpoints.
         name: the experiment's name for trackers.
     """
-    from hydra import compose, initialize_config_module
+    from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
-    with initialize_config_module("verl.trainer.config", version_base=None):
+    with initialize_config_dir(str(_verl_defaults()), version_base=None):
         composed = compose("ppo_trainer")
     settings = {**_recipe(config), **_wiring(config, model, environments, checkpoints, name)}
     if config.hardware.device == "cpu":
@@ -37,6 +39,14 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
     settings.update(config.verl)
     _set(composed, settings)
     return composed
+
+
+def _verl_defaults() -> Path:
+    """The folder of verl's own configuration, found without importing verl, which takes many seconds."""
+    spec = importlib.util.find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
+        raise FtrlError("training needs verl, which is not installed; `ftrl doctor` tells how to get it")
+    return Path(spec.submodule_search_locations[0]) / "trainer" / "config"
 
 
 def _set(composed: DictConfig, settings: Mapping[str, Any]) -> None:

@@ -30,7 +30,8 @@ def test_all_300_recorded_texts_are_read_as_published(shared: Path, parser: Any,
 
 
 def test_calls_come_in_the_order_of_the_text_with_the_text_before_them() -> None:
-    text = 'Let me see.\n<tool_call>{"name": "a", "arguments": {"x": "é"}}</tool_call><tool_call>{"name": "b", "arguments": {}}'
+    first, second = '{"name": "a", "arguments": {"x": "é"}}', '{"name": "b", "arguments": {}}'
+    text = f"Let me see.\n<tool_call>{first}</tool_call><tool_call>{second}"
     parsed = parse_qwen(text)
     assert parsed.content == "Let me see."
     assert [(call.name, call.arguments) for call in parsed.calls] == [("a", '{"x": "é"}'), ("b", "{}")]
