@@ -46,9 +46,7 @@ def check_model_folder(path: str | os.PathLike[str]) -> None:
     folder = _local(path)
     _read_config(folder)
     if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS):
-        raise InputError(
-            "this model folder has no tokenizer (tokenizer.json); copy its files here", file=str(folder)
-        )
+        raise InputError("this model folder has no tokenizer (tokenizer.json); copy its files here", file=str(folder))
     for file in _weight_files(folder):
         _read_header(file)
 
@@ -99,9 +97,7 @@ def summarize_model_folder(path: str | os.PathLike[str]) -> ModelSummary:
 
 def _local(path: str | os.PathLike[str]) -> Path:
     if not storage.is_local(path):
-        raise InputError(
-            "engines load models from this machine only; copy the folder here first", file=os.fspath(path)
-        )
+        raise InputError("engines load models from this machine only; copy the folder here first", file=os.fspath(path))
     folder = Path(storage.filesystem(path)[1])
     if not folder.exists():
         raise InputError(f"there is no model folder here; {_MAKE_ONE}", file=str(folder))
@@ -117,9 +113,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not file.exists():
         hint = _MAKE_ONE
         if any(folder.glob("**/model_world_size_*_rank_0.pt")) or any(folder.glob("global_step_*")):
-            hint = (
-                f"is it a checkpoint of training? Then run 'ftrl model merge {folder} --out DIR' and use DIR"
-            )
+            hint = f"is it a checkpoint of training? Then run 'ftrl model merge {folder} --out DIR' and use DIR"
         raise InputError(f"this folder holds no model (no config.json); {hint}", file=str(folder))
     config = _read_json(file)
     if not config.get("model_type"):

@@ -96,9 +96,7 @@ def corpus(documents: int = 6000) -> Iterator[str]:
 
 
 def _name(dice: random.Random) -> str:
-    syllables = (
-        dice.choice(_ONSETS) + dice.choice(_VOWELS) + dice.choice(_CODAS) for _ in range(dice.randint(1, 3))
-    )
+    syllables = (dice.choice(_ONSETS) + dice.choice(_VOWELS) + dice.choice(_CODAS) for _ in range(dice.randint(1, 3)))
     return "".join(syllables).capitalize()
 
 
@@ -119,9 +117,7 @@ def _fill(dice: random.Random, pattern: str) -> str:
 def _prose(dice: random.Random) -> str:
     sentences = []
     for _ in range(dice.randint(2, 4)):
-        words = [
-            dice.choice(_PLAIN if dice.random() < 0.6 else _SUBJECTS) for _ in range(dice.randint(5, 14))
-        ]
+        words = [dice.choice(_PLAIN if dice.random() < 0.6 else _SUBJECTS) for _ in range(dice.randint(5, 14))]
         sentences.append(" ".join(words).capitalize() + dice.choice(".....?!"))
     return " ".join(sentences) + "\n"
 

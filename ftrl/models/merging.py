@@ -112,9 +112,7 @@ def _model(actor: Path, described: Path, dtype: str | None) -> Any:
     files = shard_files(actor)
     if not files:  # saved whole at once: actor.checkpoint.save_contents=[hf_model]
         if not any(described.glob("*.safetensors")):
-            raise InputError(
-                "holds no weights, neither shards nor huggingface/*.safetensors", file=str(actor)
-            )
+            raise InputError("holds no weights, neither shards nor huggingface/*.safetensors", file=str(actor))
         return AutoModelForCausalLM.from_pretrained(described, dtype=dtype or "auto")
     state = full_state_dict(files)
     if dtype is not None:

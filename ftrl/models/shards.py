@@ -19,6 +19,9 @@ from ftrl.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+# What torch raises for bytes that are no checkpoint depends on where they go wrong.
+_BROKEN = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError)
+
 _SHARD = re.compile(r"model_world_size_(\d+)_rank_(\d+)\.pt")
 
 
@@ -59,9 +62,7 @@ def full_state_dict(files: list[Path]) -> dict[str, torch.Tensor]:
     ranks = [_load(file) for file in files]
     for file, rank in zip(files[1:], ranks[1:], strict=True):
         if rank.keys() != ranks[0].keys():
-            raise InputError(
-                f"holds other tensors than {files[0].name}; is it from another run?", file=str(file)
-            )
+            raise InputError(f"holds other tensors than {files[0].name}; is it from another run?", file=str(file))
     return {name: _join(name, [rank[name] for rank in ranks], files[0]) for name in ranks[0]}
 
 
@@ -73,7 +74,7 @@ def _load(file: Path) -> dict[str, Any]:
         # weights_only: a checkpoint is data, and must not be able to run code.
         with _without_mesh_warnings():
             state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except _BROKEN as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"is not a readable shard of a checkpoint ({reason})", file=str(file)) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
@@ -107,9 +108,7 @@ def _join(name: str, parts: list[Any], file: Path) -> torch.Tensor:
         # Not cut at all: a buffer, or everything in a run of one rank. All ranks hold the same.
         for rank, part in enumerate(parts[1:], start=1):
             if not torch.equal(part, first):
-                raise InputError(
-                    f"tensor {name} is whole, but differs between ranks 0 and {rank}", file=str(file)
-                )
+                raise InputError(f"tensor {name} is whole, but differs between ranks 0 and {rank}", file=str(file))
         return torch.as_tensor(first)
     cuts = [axis for axis, placement in enumerate(first.placements) if isinstance(placement, Shard)]
     copies = [placement for placement in first.placements if isinstance(placement, Replicate)]

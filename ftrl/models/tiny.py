@@ -111,9 +111,7 @@ def train_tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _save_random_model(
-    folder: Path, tokenizer: Any, *, hidden: int, layers: int, seed: int, context: int
-) -> None:
+def _save_random_model(folder: Path, tokenizer: Any, *, hidden: int, layers: int, seed: int, context: int) -> None:
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
@@ -137,9 +135,7 @@ def _save_random_model(
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(config).float()
     # Only the tokens: sampling settings in here would become vLLM's defaults behind the user's back.
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.save_pretrained(folder)
 
 
