@@ -74,13 +74,9 @@ def fetch(
 
 @app.command()
 def merge(
-    checkpoint: Annotated[
-        str, typer.Argument(help="A run's folder, a global_step_N in it, or the actor in that.")
-    ],
+    checkpoint: Annotated[str, typer.Argument(help="A run's folder, a global_step_N in it, or the actor in that.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to make.")],
-    dtype: Annotated[
-        Dtype | None, typer.Option(help="Type of the weights; as they were saved if left out.")
-    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="Type of the weights; as they were saved if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Merge a checkpoint of training to safetensors with tokenizer, which vLLM loads.
