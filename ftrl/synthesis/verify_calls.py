@@ -102,7 +102,9 @@ def _broken(properties: dict[str, Any], known: dict[str, Any]) -> list[tuple[str
         ("an argument that it does not have", {**known, "surplus": 1}),
     ]
     for name, schema in properties.items():
-        wrong = ["a", "list"] if schema["type"] != "array" else 7
+        # The right value in the wrong wrapping: a tool that merely fails to find it has not checked anything.
+        right = known.get(name, schema.get("default"))
+        wrong = [right] if schema["type"] != "array" else str(right)
         ways.append((f"a {name} of the wrong type", {**known, name: wrong}))
         if "enum" in schema:
             ways.append((f"a {name} that is no choice", {**known, name: NOBODY}))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from ftrl.environments import Scenario
+from ftrl.synthesis import SynthesisConfig
+from ftrl.synthesis.golden import waves
+from ftrl.synthesis.tables import build
+
+CONFIG = SynthesisConfig(out="unused", seed=5)
+
+
+def ids(config: SynthesisConfig, items: range) -> list[str]:
+    return [build(config, index, 0).environment.id for index in items]
+
+
+def test_the_same_seed_makes_the_same_environments_and_another_seed_others():
+    assert ids(CONFIG, range(8)) == ids(CONFIG, range(8))
+    assert not set(ids(CONFIG, range(8))) & set(ids(CONFIG.model_copy(update={"seed": 6}), range(8)))
+
+
+def test_an_item_does_not_depend_on_how_many_are_made_or_on_the_one_before():
+    many = CONFIG.model_copy(update={"count": 10_000})
+    assert build(many, 7, 0).environment.id == ids(CONFIG, range(8))[7]
+
+
+def test_the_order_in_which_python_hashes_strings_changes_nothing():
+    program = (
+        "from ftrl.synthesis import SynthesisConfig; from ftrl.synthesis.tables import build;"
+        "print(*(build(SynthesisConfig(out='x', style='rich'), index, 0).environment.id for index in range(8)))"
+    )
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+
+
+def test_another_attempt_at_an_item_is_another_task():
+    assert build(CONFIG, 3, 0).environment.id != build(CONFIG, 3, 1).environment.id
+
+
+def test_scenarios_take_turns():
+    made = Counter(build(CONFIG, index, 0).environment.scenario for index in range(12))
+    assert made == dict.fromkeys(Scenario, 3)
+
+
+@pytest.mark.parametrize("style", ["compact", "rich"])
+@pytest.mark.parametrize("scenario", list(Scenario))
+def test_the_trace_has_the_shape_of_its_scenario(candidate, scenario, style):
+    for index in range(25):
+        environment = candidate(scenario, index, style=style).environment
+        rounds = waves(environment.trace)
+        assert (len(rounds) > 1) == scenario.value.endswith("multi_hop")
+        assert (len(rounds[0]) > 1) == scenario.value.startswith("parallel")
+
+
+def test_the_number_of_distractors_is_the_one_asked_for(candidate):
+    for index in range(20):
+        environment = candidate(Scenario.PARALLEL_MULTI_HOP, index, distractors=(5, 6)).environment
+        extra = len(environment.tools) - len({step.tool for step in environment.trace})
+        assert extra in (5, 6)
+    assert len(candidate(Scenario.SINGLE_HOP, distractors=(0, 0)).environment.tools) == 1
+
+
+def test_some_distractor_takes_what_the_golden_tool_takes(candidate):
+    near = 0
+    for index in range(20):
+        made = candidate(Scenario.SINGLE_HOP, index)
+        step = made.environment.trace[0]
+        subject = next(iter(step.arguments.values()))
+        near += any(name != step.tool and subject in deployment.source for name, deployment in made.deployments.items())
+    assert near == 20
+
+
+def test_the_words_of_one_relation_change_from_task_to_task(candidate):
+    names, questions = set(), set()
+    for index in range(600):
+        environment = candidate(Scenario.SINGLE_HOP, index).environment
+        if environment.provenance["relations"] == ["book.author"]:
+            names.add(environment.trace[0].tool)
+            questions.add(environment.question.replace(next(iter(environment.trace[0].arguments.values())), "X"))
+    assert len(names) >= 4
+    assert len(questions) >= 4
+
+
+def test_rich_documents_have_optional_parameters_of_several_types(candidate):
+    types = Counter()
+    for index in range(10):
+        for tool in candidate(Scenario.MULTI_HOP, index, style="rich").environment.tools:
+            parameters = tool["function"]["parameters"]
+            assert len(parameters["required"]) == 1
+            types.update(
+                "enum" if "enum" in schema else schema["type"]
+                for name, schema in parameters["properties"].items()
+                if name not in parameters["required"]
+            )
+    assert {"enum", "boolean", "integer"} <= set(types)
+
+
+def test_the_answer_of_a_comparison_is_the_subject_that_wins(candidate):
+    compared = 0
+    for index in range(40):
+        environment = candidate(Scenario.PARALLEL_SINGLE_HOP, index).environment
+        first, second = environment.trace[:2]
+        if environment.answer in (first.arguments | second.arguments).values() or first.tool == second.tool:
+            subjects = {next(iter(step.arguments.values())): step.answer for step in (first, second)}
+            if environment.answer not in subjects:
+                continue
+            compared += 1
+            wins = max if any(w in environment.question for w in ("larger", "greater", "later", "higher")) else min
+            assert environment.answer == wins(subjects, key=lambda name: int(subjects[name]))
+    assert compared >= 5
