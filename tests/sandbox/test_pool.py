@@ -82,26 +82,25 @@ def test_a_stream_takes_no_more_calls_than_it_needs_to_keep_busy() -> None:
 
 def test_a_worker_killed_in_the_middle_costs_no_call_its_answer() -> None:
     with Sandbox(workers=2) as sandbox:
-        killed = set()
+        killed: set[int] = set()
 
-        def kill_again_and_again() -> None:
-            for _ in range(4):
-                time.sleep(0.15)
-                for worker in sandbox.worker_pids():
+        def kill_one_after_the_other() -> None:
+            while len(killed) < 4:
+                time.sleep(0.1)
+                for worker in set(sandbox.worker_pids()) - killed:
                     os.kill(worker, signal.SIGKILL)
                     killed.add(worker)
 
-        killer = threading.Thread(target=kill_again_and_again)
+        killer = threading.Thread(target=kill_one_after_the_other)
         killer.start()
-        results = sandbox.run([echo(n, wait=0.02) for n in range(60)])
+        results = sandbox.run([echo(n, wait=0.05) for n in range(100)])
         killer.join()
 
-        assert len(killed) >= 4
-        assert len(results) == 60
+        assert len(results) == 100
         for number, result in enumerate(results):
             # A call that met its second dead worker says so; every other one is right.
             assert result.output == str(number) or result.status is CallStatus.INFRASTRUCTURE
-        assert sum(result.status is CallStatus.OK for result in results) >= 50
+        assert sum(result.status is CallStatus.INFRASTRUCTURE for result in results) <= len(killed) // 2
         assert [r.output for r in sandbox.run([echo(n) for n in range(10)])] == [str(n) for n in range(10)]
 
 
