@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import sys
 
@@ -94,6 +93,8 @@ class Guard:
         with contextlib.suppress(PermissionError):  # a tool that owns the folder may have shut it
             if not os.listdir(filesystem.SCRATCH):
                 return
+        import shutil  # here, because it loads three compression libraries that every fork would carry
+
         if os.stat(filesystem.SCRATCH).st_uid == os.geteuid():
             os.chmod(filesystem.SCRATCH, 0o700)
         for folder, inner, _ in os.walk(filesystem.SCRATCH):

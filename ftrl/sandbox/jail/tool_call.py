@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from hashlib import sha256
 from time import sleep
+from typing import Any
 
 OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT = b"ok", b"tool_error", b"memory", b"output_limit"
 STATUSES = (OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT)
@@ -40,6 +40,13 @@ class FunctionTimedOut(BaseException):
 def func_set_timeout(seconds: float) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Stands for the published host's decorator; the call's own limit holds anyway."""
     return lambda function: function
+
+
+def sha256(*arguments: Any, **named: Any) -> object:
+    """``hashlib.sha256``, loaded when it is called: few tools do, and every fork would carry its library."""
+    from hashlib import sha256 as original
+
+    return original(*arguments, **named)
 
 
 LEGACY_NAMES: dict[str, object] = {
