@@ -71,7 +71,7 @@ def synth(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(str(first["msg"]), field=str(first["loc"][0])) from error
+        raise InputError(str(first["msg"]).removeprefix("Value error, "), field=str(first["loc"][0])) from error
     with _Shown(config.count) as shown:
         report = synthesize(config, shown)
     print(report.model_dump_json(indent=2) if as_json else _summary(report))
