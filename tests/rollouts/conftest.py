@@ -13,7 +13,7 @@ import pytest
 
 from ftrl.environments import Environment, Gold, Scenario, source_id
 from ftrl.models import init_tiny
-from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, Trajectory, run_episode
+from ftrl.rollouts import EpisodeKey, EpisodeSettings, Policy, ScriptedPolicy, Trajectory, run_episode
 from ftrl.sandbox import Sandbox
 
 SOURCES = {
@@ -81,6 +81,7 @@ def play(sandbox: Sandbox) -> Play:
         run: str = "run",
         iteration: int = 0,
         sample: int = 0,
+        policy: Policy | None = None,
         tools: Any = None,
         **settings: Any,
     ) -> Trajectory:
@@ -88,7 +89,7 @@ def play(sandbox: Sandbox) -> Play:
             run_episode(
                 environment or make_environment(),
                 SOURCES,
-                ScriptedPolicy([CAPITAL, POPULATION, "There are 1200."] if texts is None else texts),
+                policy or ScriptedPolicy([CAPITAL, POPULATION, "There are 1200."] if texts is None else texts),
                 tools or sandbox,
                 EpisodeSettings(**settings),
                 EpisodeKey(run, iteration, sample),
@@ -123,12 +124,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def write_tasks(tmp_path: Path) -> Callable[[int], str]:
-    """A function that writes so many tasks in the published format and tells the path."""
+@pytest.fixture(scope="session")
+def tasks_file() -> Callable[[Path, int], str]:
+    """A function that writes so many tasks into a folder, in the published format, and tells the path."""
 
-    def write(count: int) -> str:
-        path = tmp_path / "tasks.jsonl"
+    def write(folder: Path, count: int) -> str:
+        path = folder / "tasks.jsonl"
         with path.open("w") as file:
             for number in range(count):
                 environment = make_environment(f"Task {number}: how many people live in the capital of Atlantis?")

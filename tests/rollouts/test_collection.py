@@ -1,0 +1,189 @@
+"""Collecting with real engines on a real Ray, and what happens when parts of it are killed.
+
+One story, since each engine takes half a minute to start: a run whose driver is killed, then a second run that goes
+on and whose engine is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ftrl.rollouts import Trajectory, TrajectoryStatus, TrajectoryStore
+from ftrl.rollouts.engine_processes import descendants
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+TASKS, SAMPLES = 12, 4
+WAIT_SECONDS = 400
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was seen.
+
+    Attributes:
+        refused: what a second start without --resume said.
+        orphans: processes of the first run that outlived its driver.
+        before: episodes in the store when the driver was killed.
+        segments: shared memory segments that the whole story left behind.
+        report: what the second run printed.
+        episodes: what is in the store in the end.
+    """
+
+    refused: str
+    orphans: list[str]
+    before: list[Trajectory]
+    segments: set[str]
+    report: dict[str, object]
+    episodes: list[Trajectory]
+
+
+class Run:
+    """``ftrl rollout`` in a process of its own, with a Ray of its own in ``ray_folder``."""
+
+    def __init__(self, arguments: list[str], log: Path, ray_folder: str) -> None:
+        environment = {**os.environ, "RAY_TMPDIR": ray_folder, "PYTHONUNBUFFERED": "1"}
+        environment.pop("RAY_ADDRESS", None)
+        self._log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ftrl.cli", "rollout", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log.open("a"),
+            text=True,
+            env=environment,
+        )
+
+    def wait_for(self, what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not what():
+            assert self.process.poll() is None, f"the run ended too early: {self._log.read_text()}"
+            assert time.monotonic() < deadline, f"waited too long: {self._log.read_text()}"
+            time.sleep(0.2)
+
+    def pids_of(self, name: str) -> list[int]:
+        return [pid for pid in descendants(self.process.pid) if name in command_of(pid)]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def committed(store: Path) -> int:
+    with contextlib.suppress(OSError):
+        return sum(part["rows"] for part in json.loads((store / "manifest.json").read_text())["parts"])
+    return 0
+
+
+def segments() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+
+
+@pytest.fixture(scope="module")
+def ray_folder() -> Iterator[str]:
+    # Not below pytest's folder: Ray puts sockets in it, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ftrl-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def story(
+    tmp_path_factory: pytest.TempPathFactory, tiny: Path, tasks_file: Callable[..., str], ray_folder: str
+) -> Story:
+    folder = tmp_path_factory.mktemp("story")
+    store, log = folder / "rollouts", folder / "log"
+    arguments = [tasks_file(folder, TASKS), "--model", str(tiny), "--out", str(store), "--samples", str(SAMPLES)]
+    arguments += ["--max-response-tokens", "200", "--in-flight", "4", "--json"]
+    segments_before = segments()
+
+    first = Run(arguments, log, ray_folder)
+    first.wait_for(lambda: committed(store) > 0)
+    below = descendants(first.process.pid)
+    first.process.kill()
+    first.process.wait()
+    deadline = time.monotonic() + 30
+    while any(map(command_of, below)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    orphans = list(filter(None, map(command_of, below)))
+    before = list(TrajectoryStore.open(str(store)))
+
+    again = Run(arguments, log, ray_folder)
+    again.process.wait()
+    refused = log.read_text().splitlines()[-1]
+
+    second = Run([*arguments, "--resume"], log, ray_folder)
+    second.wait_for(lambda: committed(store) > len(before))
+    for pid in second.pids_of("VLLM::EngineCore"):
+        os.kill(pid, signal.SIGKILL)
+    printed, _ = second.process.communicate(timeout=WAIT_SECONDS)
+    assert second.process.returncode == 0, log.read_text()
+    return Story(
+        refused=refused,
+        orphans=orphans,
+        before=before,
+        segments=segments() - segments_before,
+        report=json.loads(printed),
+        episodes=list(TrajectoryStore.open(str(store))),
+    )
+
+
+def test_every_task_and_sample_is_there_exactly_once_after_driver_and_engine_were_killed(story: Story) -> None:
+    counts = Counter((episode.environment_id, episode.sample) for episode in story.episodes)
+    assert len(counts) == TASKS * SAMPLES
+    assert set(counts.values()) == {1}
+    assert len({episode.id for episode in story.episodes}) == TASKS * SAMPLES
+
+
+def test_what_was_finished_before_the_driver_was_killed_is_kept_as_it_was(story: Story) -> None:
+    assert 0 < len(story.before) < TASKS * SAMPLES
+    assert story.episodes[: len(story.before)] == story.before
+    assert story.report["collected"] == TASKS * SAMPLES - len(story.before)
+
+
+def test_the_lost_engine_is_replaced_and_reported(story: Story) -> None:
+    errors = story.report["errors"]
+    assert isinstance(errors, dict)
+    assert errors["engine_lost"] == 1
+
+
+def test_no_process_outlives_a_killed_driver(story: Story) -> None:
+    assert story.orphans == []
+
+
+def test_no_shared_memory_is_left_behind(story: Story) -> None:
+    assert story.segments == set()
+
+
+def test_without_resume_a_store_is_not_gone_on_with(story: Story) -> None:
+    assert "there is a trajectory store here already" in story.refused
+
+
+def test_tokens_and_log_probabilities_of_every_turn_are_recorded(story: Story) -> None:
+    for episode in story.episodes:
+        turns = [message for message in episode.messages if message["role"] == "assistant"]
+        assert len(episode.turns) == len(turns) > 0
+        for turn in episode.turns:
+            assert 0 < len(turn.token_ids) == len(turn.logprobs) <= 200
+            assert turn.prompt_tokens > 100
+            assert all(logprob <= 0 for logprob in turn.logprobs)
+
+
+def test_an_untrained_model_gives_honest_failures(story: Story) -> None:
+    statuses = {episode.status for episode in story.episodes}
+    assert statuses <= {TrajectoryStatus.ANSWERED, TrajectoryStatus.MAX_TURNS, TrajectoryStatus.CONTEXT_FULL}
+    assert all(episode.metrics[0].f1 == 0 for episode in story.episodes)

@@ -1,0 +1,66 @@
+"""What is counted, and how it is shown."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ftrl.rollouts import Trajectory
+from ftrl.rollouts.progress import Display, Tally
+
+Play = Callable[..., Trajectory]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_means_and_errors_are_those_of_the_episodes(play: Play, scripts: Any) -> None:
+    tally = Tally(total=4, before=1)
+    tally.add(play())
+    tally.add(play([scripts.say(("no_such_tool", {})), "I give up."]))
+    assert (tally.episodes, tally.turns, tally.calls) == (2, 5, 3)
+    assert tally.mean(tally.f1) == 0.5
+    assert tally.errors == {"tool_error": 1}
+    assert tally.statuses == {"answered": 2}
+
+
+def test_the_time_left_follows_from_the_rate_so_far(play: Play) -> None:
+    tally = Tally(total=10, before=4)
+    assert tally.left is None
+    tally.first_engine = time.monotonic() - 20
+    tally.add(play())
+    tally.add(play())
+    assert tally.left is not None
+    assert 39 < tally.left < 42
+
+
+def test_a_pipe_gets_a_plain_line_only_now_and_then(play: Play) -> None:
+    stream = io.StringIO()
+    tally = Tally(total=3, before=1)
+    with Display(tally, stream=stream) as display:
+        for _ in range(2):
+            tally.add(play())
+            display.refresh()
+    first, last = stream.getvalue().splitlines()
+    assert "episodes 1/3" in first
+    assert "engines are starting" in first
+    assert "episodes 3/3" in last
+    assert "F1 1.000" in last
+
+
+def test_a_terminal_gets_a_live_table() -> None:
+    stream = Terminal()
+    with Display(Tally(total=3, before=0), stream=stream) as display:
+        display.refresh()
+    assert "0/3" in stream.getvalue()
+
+
+def test_silence_is_silent() -> None:
+    stream = io.StringIO()
+    with Display(Tally(total=3, before=0), stream=stream, silent=True) as display:
+        display.refresh()
+    assert stream.getvalue() == ""
