@@ -33,6 +33,11 @@ class Call:
     source: str | None
     """Python source that defines ``name``; None where the task has no such tool."""
 
+    def __post_init__(self) -> None:
+        for field, kinds in (("name", str), ("arguments", str), ("source", (str, type(None)))):
+            if not isinstance(getattr(self, field), kinds):
+                raise TypeError(f"Call.{field} must be text, not {type(getattr(self, field)).__name__}")
+
 
 @dataclass(frozen=True)
 class CallResult:

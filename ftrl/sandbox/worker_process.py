@@ -59,22 +59,16 @@ class WorkerProcess:
 
     def __init__(self, limits: Limits, *, legacy_namespace: bool) -> None:
         self._limits = limits
-        ours, theirs = socket.socketpair()
-        self._socket = ours
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-S", "-X", "utf8", str(_ENTRY)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,
-            )
+        try:
+            self._socket, theirs = socket.socketpair()
+            with theirs:
+                self._process = _start(theirs)
+        except OSError as error:  # no interpreter, or no descriptors, processes or memory left
+            raise WorkerFailure(f"a worker process did not start: {error}") from error
         try:
             self.layers = self._introduce(legacy_namespace)
         except BaseException:
-            self.kill()
+            self.release()
             raise
 
     @property
@@ -135,17 +129,31 @@ class WorkerProcess:
         try:
             self._socket.sendall(wire.pack(json.dumps(settings).encode()))
             report = wire.receive(self._socket.recv, _LONGEST_REPORT)
+            if report is None:
+                raise WorkerFailure(f"a worker process did not start: {self._last_words()}")
+            return [LayerReport(name, active, why or None) for name, active, why in json.loads(report[0])]
         except (OSError, ValueError) as error:
             raise WorkerFailure(f"a worker process did not start: {error}") from error
-        if report is None:
-            raise WorkerFailure(f"a worker process did not start: {self._last_words()}")
-        return [LayerReport(name, active, why or None) for name, active, why in json.loads(report[0])]
 
     def _last_words(self) -> str:
         self._process.kill()
         assert self._process.stderr is not None
         said = self._process.stderr.read().decode("utf-8", "replace").strip()
         return said.splitlines()[-1] if said else "it ended without a word"
+
+
+def _start(control: socket.socket) -> subprocess.Popen[bytes]:
+    if not sys.executable:
+        raise FileNotFoundError("this Python does not know its own executable (sys.executable is empty)")
+    return subprocess.Popen(
+        [sys.executable, "-s", "-S", "-X", "utf8", str(_ENTRY)],
+        stdin=control.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=_environment(),
+        start_new_session=True,
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -212,7 +212,26 @@ def test_a_sandbox_without_workers_is_refused() -> None:
         Sandbox(workers=0)
 
 
-def test_a_machine_that_cannot_start_workers_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("interpreter", ["/bin/false", "/no/such/python", ""])
+def test_a_machine_that_cannot_start_workers_is_told_so(monkeypatch: pytest.MonkeyPatch, interpreter: str) -> None:
+    monkeypatch.setattr(sys, "executable", interpreter)
     with pytest.raises(FtrlError, match="the sandbox cannot start"):
         Sandbox(workers=2)
+
+
+def test_calls_are_answered_as_infrastructure_while_no_worker_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(workers=1) as sandbox:
+        monkeypatch.setattr(sys, "executable", "/no/such/python")
+        os.kill(sandbox.worker_pids()[0], signal.SIGKILL)
+        (result,) = sandbox.run([echo(1)])
+        assert result.status is CallStatus.INFRASTRUCTURE
+        assert "the sandbox failed, not the tool: a worker process did not start" in result.output
+        monkeypatch.undo()
+        assert sandbox.run([echo(1)])[0].output == "1"
+
+
+@pytest.mark.parametrize(("field", "value"), [("name", ["f"]), ("arguments", {}), ("source", 3)])
+def test_a_call_that_is_not_text_is_refused_where_it_is_made(field: str, value: object) -> None:
+    fields: dict[str, object] = {"name": "f", "arguments": "{}", "source": "", field: value}
+    with pytest.raises(TypeError, match=f"Call.{field} must be text"):
+        Call(**fields)  # type: ignore[arg-type]

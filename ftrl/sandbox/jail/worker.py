@@ -46,6 +46,7 @@ def main() -> None:
     if message is None:
         return
     settings = Settings(**json.loads(message[0]))
+    os.umask(0o022)  # or the folders of a root folder of our own might be closed to the user we become
     os.environ.clear()
     os.environ["TZ"] = "UTC"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
