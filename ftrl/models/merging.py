@@ -113,7 +113,7 @@ def _model(actor: Path, described: Path, dtype: str | None) -> Any:
     if not files:  # saved whole at once: actor.checkpoint.save_contents=[hf_model]
         if not any(described.glob("*.safetensors")):
             raise InputError("holds no weights, neither shards nor huggingface/*.safetensors", file=str(actor))
-        return AutoModelForCausalLM.from_pretrained(described, dtype=dtype or "auto")
+        return AutoModelForCausalLM.from_pretrained(described, dtype=dtype or _dtype_of_files(described))
     state = full_state_dict(files)
     if dtype is not None:
         state = {
@@ -133,6 +133,15 @@ def _model(actor: Path, described: Path, dtype: str | None) -> Any:
         ) from error
     model.tie_weights()
     return model
+
+
+def _dtype_of_files(folder: Path) -> str:
+    """The type of the weights themselves: verl writes ``bfloat16`` into the configuration whatever they are."""
+    names = summarize_model_folder(folder).dtype.split("+")
+    for name, dtype in (("F32", "float32"), ("BF16", "bfloat16"), ("F16", "float16")):
+        if name in names:  # the widest one, so that no bit is lost
+            return dtype
+    raise InputError(f"holds weights of type {', '.join(names)}; say which to write with --dtype", file=str(folder))
 
 
 def _check_tied(model: Any, state: dict[str, Any], actor: str) -> None:

@@ -162,10 +162,17 @@ def test_a_step_or_a_run_may_be_given_instead_of_the_actor(tiny: Path, tmp_path:
         merge_checkpoint(run, tmp_path / "c")
 
 
-def test_a_model_that_verl_saved_whole_is_taken_as_it_is(tiny: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "actor" / "huggingface")
-    merge_checkpoint(tmp_path / "actor", tmp_path / "merged")
+def test_a_model_that_verl_saved_whole_keeps_its_weights_whatever_its_configuration_says(
+    tiny: Path, tmp_path: Path
+) -> None:
+    described = tmp_path / "actor" / "huggingface"
+    shutil.copytree(tiny, described)
+    config = json.loads((described / "config.json").read_text())
+    (described / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))  # as verl does
+    made = merge_checkpoint(tmp_path / "actor", tmp_path / "merged")
+    assert made.dtype == "F32"
     assert weights_hash(tmp_path / "merged") == weights_hash(tiny)
+    assert json.loads((tmp_path / "merged" / "config.json").read_text())["dtype"] == "float32"
 
 
 def test_checkpoint_and_model_may_lie_on_remote_storage(tiny: Path, tmp_path: Path) -> None:
