@@ -173,7 +173,11 @@ class ParquetRows:
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
         try:
-            with _reading(self.path) as stream, pq.ParquetFile(stream, pre_buffer=True) as file:
+            # Others may have put all rows into one row group: its columns are read in pieces, not whole.
+            with (
+                _reading(self.path, cache_type="none") as stream,
+                pq.ParquetFile(stream, buffer_size=READ_BYTES, pre_buffer=False) as file,
+            ):
                 yield file
         except (pa.ArrowInvalid, OSError) as error:
             if getattr(error, "errno", None) is not None:
@@ -231,11 +235,11 @@ def _write_line(file: IO[bytes], row: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _reading(path: str) -> Iterator[io.BufferedReader]:
+def _reading(path: str, cache_type: str = "readahead") -> Iterator[io.BufferedReader]:
     fs, inner = storage.filesystem(path)
     try:
         with (
-            fs.open(inner, "rb", block_size=READ_BYTES) as stream,
+            fs.open(inner, "rb", block_size=READ_BYTES, cache_type=cache_type) as stream,
             io.BufferedReader(stream, buffer_size=1 << 20) as file,
         ):
             yield file

@@ -216,6 +216,11 @@ def test_what_is_no_file_of_tasks_is_told_apart(tmp_path: Path, name: str, messa
         list(open_tasks(str(tmp_path / name)))
 
 
+def test_a_store_needs_no_import(make_store: Callable[..., str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="an environment store already"):
+        import_published(make_store(), str(tmp_path / "other"))
+
+
 def test_a_parquet_file_cut_short_is_no_readable_one(row: Row, write_rows: WriteRows, tmp_path: Path) -> None:
     file = tmp_path / "tasks.parquet"
     export_published(write_rows([row]), str(file))
