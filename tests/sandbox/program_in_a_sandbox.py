@@ -22,8 +22,10 @@ CALLS = {
 }
 
 if __name__ == "__main__":
-    layers = {layer.name: layer.active for layer in isolation_report()}
-    reasons = {layer.name: layer.why_not for layer in isolation_report() if not layer.active}
+    report = isolation_report()
+    layers = {layer.name: layer.active for layer in report}
+    assert len(layers) == len(report), "a layer is named twice"
+    reasons = {layer.name: layer.why_not for layer in report if not layer.active}
     with Sandbox(workers=1, limits=Limits(seconds=2, memory_bytes=128 * 2**20)) as sandbox:
         results = {
             name: [result.status.value, result.output]

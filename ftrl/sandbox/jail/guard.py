@@ -52,7 +52,7 @@ class Guard:
         self._filter_per_call = process_filter
 
     def confine(self) -> None:
-        """In the call's process, before the tool: leave the zygote's process group, lose sight of it."""
+        """In the call's process, before the tool runs: what keeps it apart where no PID namespace does."""
         if not self._alone:
             os.setsid()
             if self._filter_per_call is not None:
@@ -93,19 +93,18 @@ class Guard:
         with contextlib.suppress(PermissionError):  # a tool that owns the folder may have shut it
             if not os.listdir(filesystem.SCRATCH):
                 return
-        import shutil  # here, because it loads three compression libraries that every fork would carry
-
         if os.stat(filesystem.SCRATCH).st_uid == os.geteuid():
             os.chmod(filesystem.SCRATCH, 0o700)
         for folder, inner, _ in os.walk(filesystem.SCRATCH):
             for path in (f"{folder}/{name}" for name in inner):
                 if not os.path.islink(path):
                     os.chmod(path, 0o700)
-        for entry in os.scandir(filesystem.SCRATCH):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
+        for folder, inner, files in os.walk(filesystem.SCRATCH, topdown=False):
+            for path in (f"{folder}/{name}" for name in (*inner, *files)):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    os.rmdir(path)
+                else:
+                    os.unlink(path)
 
     def _kill_adopted(self) -> None:
         """Kill what left the call's process group and so came to us when its parent died."""

@@ -18,7 +18,7 @@ class Layers:
     """The record of a worker's layers, in the order they were tried."""
 
     def __init__(self) -> None:
-        self.tried: list[Layer] = []
+        self.all: list[Layer] = []
 
     def attempt(self, name: str, build: Callable[[], None]) -> bool:
         """Build one layer; a refusal by the system is recorded, never fatal: other layers may still hold."""
@@ -27,13 +27,17 @@ class Layers:
         except OSError as error:
             self.missing(name, error.strerror or str(error))
             return False
-        self.tried.append(Layer(name, True, ""))
+        self.all.append(Layer(name, True, ""))
         return True
 
     def missing(self, name: str, why_not: str) -> None:
         """Record a layer that does not hold."""
-        self.tried.append(Layer(name, False, why_not))
+        self.all.append(Layer(name, False, why_not))
 
     def active(self, name: str) -> bool:
         """Whether the named layer holds."""
-        return any(layer.active for layer in self.tried if layer.name == name)
+        return any(layer.active for layer in self.all if layer.name == name)
+
+    def tried(self, name: str) -> bool:
+        """Whether the named layer was tried, with or without success."""
+        return any(layer.name == name for layer in self.all)

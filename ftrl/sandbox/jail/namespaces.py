@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import sys
 
 from . import linux
 from .layers import Layers
@@ -40,6 +42,8 @@ def become_nobody(layers: Layers) -> None:
     """Give root up for a user that owns nothing and shares its limits with no other worker."""
 
     def change() -> None:
+        if sys.platform != "linux":
+            raise OSError(errno.ENOSYS, "the sandbox does this on Linux only")
         if not _readable_by_all(os.__file__):
             raise OSError(None, f"only root may read the standard library below {os.path.dirname(os.__file__)}")
         identity = 0x60000000 + int.from_bytes(os.urandom(3), "big")

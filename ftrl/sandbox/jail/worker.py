@@ -56,7 +56,7 @@ def main() -> None:
     for module in _MODULES_AT_HAND:
         importlib.import_module(module)
     packages.NamedPackages(settings.packages).offer()
-    report = json.dumps([list(layer) for layer in layers.tried]).encode()
+    report = json.dumps([list(layer) for layer in layers.all]).encode()
     os.write(_CONTROL, wire.pack(report))
     _silence_standard_streams()
     Zygote(_CONTROL, settings, guard).serve()
@@ -92,7 +92,7 @@ def _enter_jail(layers: Layers, settings: Settings) -> Guard:
     )
     if not own_root:
         _enter_deleted_folder()
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not layers.tried("unprivileged user"):
         namespaces.become_nobody(layers)
     parent = 0 if alone else settings.parent  # seen from inside, the process outside has no number
     layers.attempt("death with the main process", lambda: privileges.die_with(parent))
