@@ -1,11 +1,11 @@
 """Connecting to Ray: the running cluster where there is one, else a Ray of our own on this machine.
 
-``RAY_ADDRESS`` (set inside Ray jobs) comes first, then the cluster that ``ray start`` started or joined on this
-machine, then our own. Ray's own ``auto`` would also take a Ray that another program started for itself, and die with it.
+``RAY_ADDRESS`` (set inside Ray jobs) comes first, then the cluster that ``ray start`` started or joined here, then
+our own. Ray's own ``auto`` would also take a Ray that another program started for itself, and die with it.
 
 A run on the CPU needs *logical* resources: verl's controllers and loops each claim a CPU while they mostly wait, and
-its worker claims a GPU that stands for the machine. A running Ray that has too few of them is joined, for as long as the
-session lasts, by a second Ray node on this machine that offers them.
+its worker claims a GPU that stands for the machine. A running Ray that has too few of them is joined, for as long as
+the session lasts, by a second Ray node on this machine that offers them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import Any
 
 from ftrl.errors import FtrlError
 
+START_ATTEMPTS = 3
+
 JOIN_SECONDS = 90
 """How long a second Ray node may take to join."""
 
@@ -32,6 +34,11 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Ray is to leave the visible devices of actors without GPUs alone.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A worker process is started when it is needed, not one a logical CPU ahead of time.
+    "RAY_enable_worker_prestart": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    # Logical CPUs are many more than cores: this many idle workers are no reason for Ray to warn.
+    "RAY_worker_maximum_startup_concurrency": "8",
 }
 
 
@@ -71,12 +78,29 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
         counts: dict[str, Any] = {}
         if needs is not None:
             counts = {"num_cpus": max(needs.cpus, os.cpu_count() or 1), "num_gpus": needs.gpus or None}
-        ray.init(address="local", include_dashboard=False, **counts, **common)
+        _start(ray, {"include_dashboard": False, **counts, **common})
     try:
         with _second_node(ray, needs):
             yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, options: dict[str, Any]) -> None:
+    """A Ray of our own; on a busy machine its fixed 30 s for starting up may need a second try."""
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            ray.init(address="local", **options)
+        except Exception as error:  # noqa: BLE001 - Ray raises nothing more specific
+            ray.shutdown()
+            if "timed out during startup" not in str(error):
+                raise
+            if attempt == START_ATTEMPTS:
+                raise FtrlError(
+                    f"Ray did not start, since this machine is too busy; try again later ({error})"
+                ) from error
+        else:
+            return
 
 
 def running_address() -> str | None:
