@@ -91,7 +91,7 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             ray.init(address="local", **options)
-        except Exception as error:  # noqa: BLE001 - Ray raises nothing more specific
+        except Exception as error:  # Ray raises nothing more specific
             ray.shutdown()
             if "timed out during startup" not in str(error):
                 raise

@@ -1,0 +1,96 @@
+"""The whole loop on real parts: tasks → vLLM rollouts → reward → Ray Data → verl → merged policy → vLLM again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftrl.models import weights_hash
+from ftrl.rollouts import TrajectoryStore
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+
+STEPS = 3
+PROBE = Path(__file__).with_name("probe_logprobs.py")
+
+
+def ftrl(*arguments: str) -> str:
+    """Run the command line as a user does; its stdout."""
+    command = [sys.executable, "-m", "ftrl.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ftrl {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One iteration of a tiny run by the command line: its folder."""
+    folder = tmp_path_factory.mktemp("loop")
+    ftrl("synth", "--out", str(folder / "tasks"), "--count", "16")
+    ftrl("model", "init-tiny", str(folder / "model"), "--context", "1088")
+    config = {
+        "model": str(folder / "model"),
+        "tasks": str(folder / "tasks"),
+        "out": str(folder / "run"),
+        "iterations": 1,
+        "step_timeout": 20,
+        "collect": {"samples": 2, "max_turns": 3},
+        "reward": {"workers": 1},
+        "optim": {
+            "batch_size": 8,
+            "mini_batch_size": 8,
+            "samples_per_prompt": 4,
+            "max_prompt_tokens": 1024,
+            "max_response_tokens": 64,
+            "tokens_per_gpu": 16384,
+            "learning_rate": 1e-3,
+            "kl_loss": 0.0,
+            "max_steps": STEPS,
+        },
+        "hardware": {"device": "cpu"},
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    ftrl("train", "--config", str(folder / "run.yaml"))
+    return folder
+
+
+def test_training_makes_the_steps_it_was_asked_for_with_engine_and_trainer_in_agreement(run: Path) -> None:
+    lines = (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    steps = [json.loads(line) for line in lines]
+    assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
+    for step in steps:
+        # The engine samples with the trainer's newest weights: their log-probabilities are the same.
+        assert step["training/rollout_probs_diff_max"] < 1e-4
+        assert step["actor/grad_norm"] > 0
+        assert step["critic/score/min"] >= -0.5
+
+
+def test_every_task_was_collected_exactly_once_a_sample(run: Path) -> None:
+    store = TrajectoryStore.open(str(run / "run/trajectories"))
+    assert len(store) == 16 * 2
+    assert len(store.done(1)) == 16 * 2
+
+
+def test_the_same_command_again_has_nothing_left_to_do(run: Path) -> None:
+    before = (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8")
+    ftrl("train", "--config", str(run / "run.yaml"))
+    assert (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8") == before
+
+
+def test_the_weights_change_and_the_changed_weights_are_what_vllm_computes_with(run: Path, tmp_path: Path) -> None:
+    base, policy = run / "model", run / "run/iteration-1/policy"
+    assert weights_hash(base) != weights_hash(policy)
+    results = {}
+    for name, model in (("base", base), ("policy", policy)):
+        out = tmp_path / f"{name}.json"
+        subprocess.run([sys.executable, str(PROBE), str(model), str(out)], check=True)
+        results[name] = json.loads(out.read_text(encoding="utf-8"))
+    for result in results.values():
+        assert result["vllm"] == pytest.approx(result["transformers"], abs=1e-3)
+    moved = [abs(a - b) for a, b in zip(results["base"]["vllm"], results["policy"]["vllm"], strict=True)]
+    assert max(moved) > 1e-2
