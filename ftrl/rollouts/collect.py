@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ftrl import storage
 from ftrl.environments import Tasks, open_tasks
 from ftrl.errors import FtrlError, InputError
 from ftrl.models import check_model_folder, weights_hash
@@ -53,7 +54,7 @@ class CollectReport(BaseModel):
         errors: calls that did not end well, by status; ``infrastructure`` are episodes played again, ``engine_lost``
             engines replaced.
         tokens: generated.
-        seconds: from the first engine being ready.
+        seconds: for how long there was an engine ready.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -136,9 +137,7 @@ def _run(
 
         def tick() -> None:
             batch.commit_if_due()
-            tally.engines, tally.in_flight = fleet.running, fleet.in_flight
-            if fleet.running and tally.first_engine is None:
-                tally.first_engine = time.monotonic()
+            tally.notice(engines=fleet.running, in_flight=fleet.in_flight)
             for kind, count in (
                 ("engine_lost", fleet.events.engines_lost),
                 ("infrastructure", fleet.events.faults),
@@ -204,7 +203,7 @@ def _store(config: CollectConfig) -> TrajectoryStore:
 
 def _refuse_providers(model: str) -> None:
     provider, slash, name = model.partition("/")
-    if slash and name and provider in PROVIDERS:
+    if slash and name and provider in PROVIDERS and not storage.exists(model):
         raise InputError(f"models of providers ('{model}') cannot be used yet; give the folder of a model")
 
 

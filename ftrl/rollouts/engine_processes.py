@@ -11,7 +11,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 GUARD = """
@@ -46,6 +48,9 @@ for path in segments:
         pass
 """
 
+WATCH_SECONDS = 0.5
+"""How often new processes are looked for while an engine starts."""
+
 GRACE_SECONDS = 2.0
 """How long the processes may take to end by themselves once we are gone."""
 
@@ -53,7 +58,10 @@ _ERROR_LINE = re.compile(r"\b([A-Za-z_.]*(?:Error|Exception)): (.+)")
 
 
 class Guard:
-    """Kills processes and removes shared memory segments when this process ends, however it ends."""
+    """Kills processes and removes shared memory segments when this process ends, however it ends.
+
+    Processes that this one started before the guard are none of its business.
+    """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -65,15 +73,36 @@ class Guard:
             start_new_session=True,
             env={},
         )
+        self._others = set(descendants(os.getpid()))
+        self._told: set[str] = set()
 
-    def watch(self, pids: Iterable[int]) -> None:
-        """Add processes, and the shared memory segments that they have open."""
+    def watch(self) -> None:
+        """Take note of the processes that were started since, and of the shared memory segments that they have open."""
         assert self._process.stdin is not None
-        for pid in pids:
-            self._process.stdin.write(f"pid {pid}\n")
-            for segment in shared_memory_of(pid):
-                self._process.stdin.write(f"shm {segment}\n")
+        for pid in descendants(os.getpid()):
+            if pid not in self._others:
+                lines = {f"pid {pid}\n", *(f"shm {segment}\n" for segment in shared_memory_of(pid))}
+                self._process.stdin.writelines(sorted(lines - self._told))
+                self._told |= lines
         self._process.stdin.flush()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look again and again while the block runs, in which an engine starts: we may be killed during it, too."""
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.wait(WATCH_SECONDS):
+                self.watch()
+
+        thread = threading.Thread(target=look, name="engine-guard", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self.watch()
 
     def release(self) -> None:
         """Clean up now and wait for it."""

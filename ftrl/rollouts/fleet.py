@@ -118,7 +118,8 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        stops = [seat.actor.stop.remote() for seat in self._seats if seat.actor is not None]
+        # One that is still starting cannot listen; its guard cleans up behind it.
+        stops = [seat.actor.stop.remote() for seat in self._seats if seat.actor is not None and seat.starting is None]
         try:
             if stops:
                 self._ray.wait(stops, num_returns=len(stops), timeout=STOP_SECONDS)
@@ -183,17 +184,25 @@ class Fleet:
         return starting + [ref for seat in self._seats for ref in seat.leases]
 
     def _receive(self, ref: Any) -> Trajectory | None:
-        from ray.exceptions import RayActorError
+        from ray.exceptions import RayActorError, RayTaskError
 
-        seat = next((seat for seat in self._seats if ref is seat.starting or ref in seat.leases), None)
+        seat = next((seat for seat in self._seats if ref == seat.starting or ref in seat.leases), None)
         if seat is None:
             return None  # its worker was lost a moment ago, and the lease is back in the queue
         try:
             result = self._ray.get(ref)
-        except (RayActorError, EngineLost) as error:
-            self._lost(seat, error)
+        except RayActorError as error:
+            self._lost(seat, str(error))
             return None
-        if ref is seat.starting:
+        except RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, EngineLost):
+                self._lost(seat, str(cause))
+                return None
+            if isinstance(cause, FtrlError):
+                raise cause from None  # without Ray's account of it: the message is for the user
+            raise
+        if ref == seat.starting:
             seat.starting = None
             return None
         lease = seat.leases.pop(ref)
@@ -212,7 +221,7 @@ class Fleet:
         else:
             self.events.given_up.append((lease, error))
 
-    def _lost(self, seat: _Seat, error: Exception) -> None:
+    def _lost(self, seat: _Seat, why: str) -> None:
         """Take the worker's leases back and put a new worker in its place."""
         self.events.engines_lost += 1
         self._queue.extendleft(reversed(seat.leases.values()))
@@ -222,7 +231,7 @@ class Fleet:
         if seat.deaths >= MOST_DEATHS_IN_A_ROW:
             seat.actor = None
             raise FtrlError(
-                f"an engine died {seat.deaths} times without finishing an episode ({_first_line(error)}); what was "
+                f"an engine died {seat.deaths} times without finishing an episode ({_first_line(why)}); what was "
                 "finished is kept: free memory or lower episodes_in_flight, then go on with --resume"
             )
         self._start(seat)
@@ -257,5 +266,5 @@ class Fleet:
             )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

@@ -25,13 +25,13 @@ class Tally:
     Attributes:
         total: episodes wanted, those that were there before included.
         before: episodes that were there before.
+        seconds: for how long there was an engine ready; rates are per second of these.
         errors: calls that did not end well, by status; and faults of ours.
     """
 
     total: int
     before: int
-    started: float = field(default_factory=time.monotonic)
-    first_engine: float | None = None
+    seconds: float = 0.0
     episodes: int = 0
     turns: int = 0
     calls: int = 0
@@ -43,6 +43,7 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     engines: int = 0
     in_flight: int = 0
+    _last: float | None = None
 
     def add(self, trajectory: Trajectory) -> None:
         """Count one finished episode."""
@@ -59,14 +60,16 @@ class Tally:
             if call.call_status is not CallStatus.OK:
                 self.errors[call.call_status.value] += 1
 
+    def notice(self, *, engines: int, in_flight: int) -> None:
+        """Take note of how many engines are ready, now and until the next call; and of the episodes on them."""
+        now = time.monotonic()
+        if self._last is not None and self.engines:
+            self.seconds += now - self._last
+        self._last, self.engines, self.in_flight = now, engines, in_flight
+
     def mean(self, value: float) -> float | None:
         """Per finished episode; null before the first."""
         return value / self.episodes if self.episodes else None
-
-    @property
-    def seconds(self) -> float:
-        """Since the first engine was ready; 0 before."""
-        return time.monotonic() - self.first_engine if self.first_engine is not None else 0.0
 
     @property
     def left(self) -> float | None:

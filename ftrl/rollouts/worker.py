@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ftrl.environments import Environment
 from ftrl.errors import FtrlError
-from ftrl.rollouts.engine_processes import Guard, descendants, last_error
+from ftrl.rollouts.engine_processes import Guard, last_error
 from ftrl.rollouts.episode import EpisodeKey, run_episode
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
@@ -58,14 +58,13 @@ class RolloutWorker:
         # The sandbox first: its processes are small while this one is.
         self._sandbox = Sandbox(workers=self._engine.sandbox_workers)
         self._guard = Guard()
-        known = set(descendants(os.getpid()))  # neither the sandbox nor the guard itself is the guard's business
         prepare_process(self._engine, cpu=self._cpu)
         try:
-            self._policy = VllmPolicy.start(self._model, self._engine, self._identity, cpu=self._cpu)
+            with self._guard.watching():
+                self._policy = VllmPolicy.start(self._model, self._engine, self._identity, cpu=self._cpu)
         except (RuntimeError, ValueError, OSError, TimeoutError) as error:
             cause = last_error(_own_log()) or str(error)
             raise FtrlError(f"the engine for {self._model} did not start: {cause}") from error
-        self._guard.watch(pid for pid in descendants(os.getpid()) if pid not in known)
         return os.getpid()
 
     async def play(self, environment: Environment, sources: Mapping[str, str], key: EpisodeKey) -> Trajectory:

@@ -24,10 +24,16 @@ time.sleep(300)
 OWNER = f"""
 import subprocess, sys, time
 from ftrl.rollouts.engine_processes import Guard
-engine = subprocess.Popen([sys.executable, "-c", {ENGINE!r}], stdout=subprocess.PIPE, text=True, start_new_session=True)
-name = engine.stdout.readline().strip()
 guard = Guard()
-guard.watch([engine.pid])
+with guard.watching():
+    engine = subprocess.Popen(
+        [sys.executable, "-c", {ENGINE!r}], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    name = engine.stdout.readline().strip()
+    if "starting" in sys.argv:
+        time.sleep(2)
+        print(engine.pid, name, flush=True)
+        time.sleep(300)
 print(engine.pid, name, flush=True)
 if "release" in sys.argv:
     guard.release()
@@ -57,6 +63,13 @@ def ends(pid: int, segment: Path, seconds: float = 20) -> bool:
 def test_an_engine_does_not_outlive_its_killed_owner() -> None:
     owner, pid, segment = start_owner()
     assert segment.exists()
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    assert ends(pid, segment)
+
+
+def test_nor_an_owner_that_is_killed_while_it_starts() -> None:
+    owner, pid, segment = start_owner("starting")
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert ends(pid, segment)

@@ -31,11 +31,18 @@ def test_means_and_errors_are_those_of_the_episodes(play: Play, scripts: Any) ->
 def test_the_time_left_follows_from_the_rate_so_far(play: Play) -> None:
     tally = Tally(total=10, before=4)
     assert tally.left is None
-    tally.first_engine = time.monotonic() - 20
+    tally.seconds = 20
     tally.add(play())
     tally.add(play())
-    assert tally.left is not None
-    assert 39 < tally.left < 42
+    assert tally.left == 40
+
+
+def test_time_without_a_ready_engine_is_not_counted() -> None:
+    tally = Tally(total=10, before=0)
+    for engines in (0, 1, 0, 0):
+        tally.notice(engines=engines, in_flight=0)
+        time.sleep(0.2)
+    assert 0.2 <= tally.seconds < 0.4
 
 
 def test_a_pipe_gets_a_plain_line_only_now_and_then(play: Play) -> None:
