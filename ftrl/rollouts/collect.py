@@ -131,7 +131,7 @@ def _run(
     batch = _Batch(store)
     with (
         ray_session() as ray,
-        Fleet(ray, config, identity) as fleet,
+        Fleet(ray, config, identity, len(wanted)) as fleet,
         Display(tally, silent=not display) as shown,
     ):
 

@@ -2,7 +2,7 @@
 
 vLLM runs its core in a process of its own, and on a CPU the model in another below it. They do not notice when our
 process is killed, and leave shared memory segments in any case. A guard, a small process without any libraries,
-waits for our end and cleans up.
+waits for our end and cleans up. It is no child of ours, since Ray kills all children of a worker together.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 
 GUARD = """
 import os, signal, sys, time
+if os.fork():
+    os._exit(0)
 def start_of(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
@@ -67,12 +69,13 @@ class Guard:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", GUARD, str(GRACE_SECONDS)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
             env={},
         )
+        self._process.wait()  # the guard itself is below it, and goes on
         self._others = set(descendants(os.getpid()))
         self._told: set[str] = set()
 
@@ -107,8 +110,9 @@ class Guard:
     def release(self) -> None:
         """Clean up now and wait for it."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait()
+        self._process.stdout.read()  # until it ends
 
 
 def descendants(pid: int) -> list[int]:

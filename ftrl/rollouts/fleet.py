@@ -8,6 +8,7 @@ of a task are handed out one after the other to the same worker as long as it ha
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -95,9 +96,10 @@ class Fleet:
         ray: the connected module.
         config: how many engines, and of what kind.
         identity: which model they serve.
+        episodes: how many there will be to play.
     """
 
-    def __init__(self, ray: Any, config: CollectConfig, identity: PolicyIdentity) -> None:
+    def __init__(self, ray: Any, config: CollectConfig, identity: PolicyIdentity, episodes: int) -> None:
         self._ray = ray
         self._config = config
         self._identity = identity
@@ -105,7 +107,10 @@ class Fleet:
         default = IN_FLIGHT_CPU if self._cpu else IN_FLIGHT_GPU
         self._in_flight = config.engine.episodes_in_flight or default
         # A few more than are played wait at the worker, so that none of its places stays empty.
-        self._capacity = self._in_flight + max(1, self._in_flight // 8)
+        capacity = self._in_flight + max(1, self._in_flight // 8)
+        # No engine takes more than its share, or the first one that is ready would leave nothing for the others.
+        share = math.ceil(episodes / config.engine.engines / config.samples) * config.samples
+        self._capacity = min(capacity, share)
         self._seats: list[_Seat] = []
         self._queue: deque[Lease] = deque()
         self.events = FleetEvents()
@@ -184,24 +189,16 @@ class Fleet:
         return starting + [ref for seat in self._seats for ref in seat.leases]
 
     def _receive(self, ref: Any) -> Trajectory | None:
-        from ray.exceptions import RayActorError, RayTaskError
+        from ray.exceptions import RayError
 
         seat = next((seat for seat in self._seats if ref == seat.starting or ref in seat.leases), None)
         if seat is None:
             return None  # its worker was lost a moment ago, and the lease is back in the queue
         try:
             result = self._ray.get(ref)
-        except RayActorError as error:
-            self._lost(seat, str(error))
+        except RayError as error:
+            self._failed(seat, ref, error)
             return None
-        except RayTaskError as error:
-            cause = error.cause
-            if isinstance(cause, EngineLost):
-                self._lost(seat, str(cause))
-                return None
-            if isinstance(cause, FtrlError):
-                raise cause from None  # without Ray's account of it: the message is for the user
-            raise
         if ref == seat.starting:
             seat.starting = None
             return None
@@ -212,6 +209,20 @@ class Fleet:
             return None
         seat.deaths = 0
         return trajectory
+
+    def _failed(self, seat: _Seat, ref: Any, error: Exception) -> None:
+        """Sort out a reply that is no trajectory: a lost worker or result is made good, all else is raised."""
+        from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        if isinstance(cause, (EngineLost, RayActorError)):
+            self._lost(seat, str(cause))
+        elif isinstance(cause, ObjectLostError):  # played, but its node is gone with the result
+            self._queue.append(seat.leases.pop(ref))
+        elif isinstance(cause, FtrlError):
+            raise cause from None  # without Ray's account of it: the message is for the user
+        else:
+            raise error
 
     def _fault(self, lease: Lease, error: str) -> None:
         self.events.faults += 1

@@ -68,6 +68,15 @@ def test_an_engine_does_not_outlive_its_killed_owner() -> None:
     assert ends(pid, segment)
 
 
+def test_the_guard_is_not_among_its_owners_children_whom_ray_kills() -> None:
+    owner, pid, segment = start_owner()
+    assert set(descendants(owner.pid)) == {pid, *descendants(pid)}
+    os.kill(pid, signal.SIGKILL)
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    assert ends(pid, segment)
+
+
 def test_nor_an_owner_that_is_killed_while_it_starts() -> None:
     owner, pid, segment = start_owner("starting")
     owner.send_signal(signal.SIGKILL)
