@@ -81,6 +81,9 @@ def install(stack: str) -> None:
     if _output([str(python), "-c", "import sys; print(sys.version)"], environment).strip() != sys.version:
         run([uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(VENV)], environment)
     command = [uv, "pip", "install", "--python", str(python), "--constraints", f"constraints/{stack}.txt"]
+    # Dozens of processes import torch, vLLM and verl. Where Python may not write its bytecode, each of them would
+    # compile all of it again, which makes a start some times slower; so it is compiled once, here.
+    command += ["--compile-bytecode"]
     if stack == "cpu":
         command += ["--overrides", "constraints/cpu-overrides.txt"]
         if not has_local_torch(environment, sys.version_info[:2]):

@@ -35,6 +35,15 @@ def _assemble() -> None:
 _assemble()
 
 
+def _storage_fault(error: Exception) -> str | None:
+    """What S3's client says about credentials, endpoint or bucket, as one sentence; nothing for other errors."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not isinstance(error, (BotoCoreError, ClientError)):
+        return None
+    return f"S3 refused or did not answer: {error}; check AWS_ENDPOINT_URL, AWS_PROFILE and the bucket, then try again"
+
+
 def main() -> None:
     """Run the command line; errors a user can act on end as one message and their exit code."""
     try:
@@ -47,6 +56,11 @@ def main() -> None:
             raise
         where = f" while writing {error.filename}" if error.filename else ""
         print(f"ftrl: the disk is full{where}; free some space and run the command again", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if (message := _storage_fault(error)) is None:
+            raise
+        print(f"ftrl: {message}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("ftrl: interrupted; what was finished is kept", file=sys.stderr)

@@ -34,7 +34,7 @@ def _show(report: QuickstartReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Quickstart", caption="a tiny random model: it shows the machinery, not learning")
+    table = Table(title="The held-out tasks, before and after training")
     for column in ("", "before", "after"):
         table.add_column(column, justify="left" if not column else "right")
     for name, before in report.before.scenarios.items():
@@ -42,6 +42,7 @@ def _show(report: QuickstartReport) -> None:
     table.add_row("F1, mean of scenarios", f"{report.before.macro.f1:.3f}", f"{report.after.macro.f1:.3f}")
     console = Console()
     console.print(table)
+    console.print("The model is tiny and began with random weights: this shows the machinery, not learning.")
     console.print("reward per training step: " + " ".join(f"{reward:.3f}" for reward in report.rewards))
     console.print("seconds: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in report.seconds.items()))
     console.print(f"everything is in {report.out}", soft_wrap=True)

@@ -19,3 +19,7 @@ def require(*modules: str) -> None:
             f"this needs {', '.join(missing)}, not installed here; install the extra for this machine: "
             "pip install 'ftrl[cpu]' or pip install 'ftrl[gpu]'"
         )
+    if "transformers" in modules:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # shards of small models flash by; our commands tell themselves how they go on

@@ -23,7 +23,7 @@ from ftrl.training.run_folder import RunFolder
 TRAIN_TASKS, TEST_TASKS = 48, 24
 CONTEXT_TOKENS, RESPONSE_TOKENS = 1024, 64
 MAX_TURNS = 4
-STEPS = 8
+STEPS = 6
 
 
 class QuickstartReport(BaseModel):

@@ -113,6 +113,7 @@ class Display:
         self._stream = stream or sys.stderr
         self._live: Any = None
         self._last = 0.0
+        self._said = ""
 
     def __enter__(self) -> Display:
         if self._silent:
@@ -146,11 +147,10 @@ class Display:
 
     def _line(self) -> None:
         self._last = time.monotonic()
-        print(
-            "rollout: " + " | ".join(f"{name} {value}" for name, value in self._tally.cells()),
-            file=self._stream,
-            flush=True,
-        )
+        line = "rollout: " + " | ".join(f"{name} {value}" for name, value in self._tally.cells())
+        if line != self._said:  # while engines start, nothing changes for a minute
+            print(line, file=self._stream, flush=True)
+        self._said = line
 
     def _table(self) -> Any:
         from rich.table import Table
