@@ -15,9 +15,8 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,20 +102,31 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
             return
 
 
-def running_address() -> str | None:
-    """The address of the cluster to use: ``RAY_ADDRESS``, or the one that ``ray start`` noted, if it still answers."""
-    if address := os.environ.get("RAY_ADDRESS"):
+def running_address(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The cluster to use: ``RAY_ADDRESS`` as it is, else the one that ``ray start`` noted here, if it answers.
+
+    Args:
+        environment: the variables to go by.
+    """
+    if address := environment.get("RAY_ADDRESS"):
         return address
-    note = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir())) / "ray" / "ray_current_cluster"
-    if not note.exists():
-        return None
-    address = note.read_text(encoding="utf-8").strip()
-    host, _, port = address.rpartition(":")
+    folder = environment.get("RAY_TMPDIR") or environment.get("TMPDIR") or "/tmp"
+    note = Path(folder) / "ray" / "ray_current_cluster"
+    address = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
+    # A note that nobody answers to was left behind by a cluster that is gone.
+    return address if address and answers(address) else None
+
+
+def answers(address: str) -> bool:
+    """Whether something listens at ``host:port`` or ``ray://host:port``."""
+    host, _, port = address.rpartition("://")[2].rstrip("/").rpartition(":")
+    if not port.isdigit():
+        return False
     try:
-        with socket.create_connection((host, int(port)), timeout=2):
-            return address
-    except (OSError, ValueError):  # left behind by a cluster that is gone
-        return None
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _satisfied(ray: Any, needs: LogicalResources) -> bool:

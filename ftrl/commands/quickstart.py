@@ -42,7 +42,11 @@ def _show(report: QuickstartReport) -> None:
     table.add_row("F1, mean of scenarios", f"{report.before.macro.f1:.3f}", f"{report.after.macro.f1:.3f}")
     console = Console()
     console.print(table)
-    console.print("The model is tiny and began with random weights: this shows the machinery, not learning.")
+    console.print(
+        "The model is tiny and began with random weights: it shows the machinery, not learning.", soft_wrap=True
+    )
     console.print("reward per training step: " + " ".join(f"{reward:.3f}" for reward in report.rewards))
-    console.print("seconds: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in report.seconds.items()))
+    console.print(
+        "seconds: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in report.seconds.items()), soft_wrap=True
+    )
     console.print(f"everything is in {report.out}", soft_wrap=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
 from ftrl.doctor.check import Check, Status
 from ftrl.errors import FtrlError
+from ftrl.ray_session import answers, running_address
 
 VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -75,61 +74,28 @@ def _gpu(name: str, status: Status, found: str, advice: str = "") -> Check:
 
 
 def check_ray() -> list[Check]:
-    """Whether a Ray cluster is within reach; found as Ray itself finds it, but without starting anything."""
-    return [ray_cluster(os.environ, Path("/proc"))]
+    """Whether a Ray cluster is within reach; nothing is started."""
+    return [ray_cluster(os.environ)]
 
 
-def ray_cluster(environment: Mapping[str, str], processes: Path) -> Check:
-    """The cluster that our commands would join: ``RAY_ADDRESS``, else one that runs on this machine.
+def ray_cluster(environment: Mapping[str, str]) -> Check:
+    """The cluster that our commands would use.
 
     Args:
         environment: the variables to go by.
-        processes: a folder like /proc.
     """
-    address, origin = environment.get("RAY_ADDRESS", ""), "RAY_ADDRESS"
-    if address in ("", "auto"):
-        folder = environment.get("RAY_TMPDIR") or environment.get("TMPDIR") or "/tmp"
-        file = Path(folder) / "ray" / "ray_current_cluster"
-        address, origin = file.read_text().strip() if file.is_file() else "", str(file)
-        running = _raylets(processes)
-        if running and address not in running:
-            address, origin = min(running), "a running raylet"
-    if address in ("", "local"):
+    address = running_address(environment)
+    if address is None or address == "local":
         return Check(area="ray", name="cluster", status="ok", found="none running; commands start their own")
-    if _answers(address):
+    if answers(address):
         return Check(area="ray", name="cluster", status="ok", found=f"running at {address}")
     return Check(
         area="ray",
         name="cluster",
         status="warning",
-        found=f"{address} (from {origin}) does not answer",
-        advice="start it, or forget it: unset RAY_ADDRESS" if origin == "RAY_ADDRESS" else "run: ray stop",
+        found=f"{address} (from RAY_ADDRESS) does not answer",
+        advice="start it, or forget it: unset RAY_ADDRESS",
     )
-
-
-def _raylets(processes: Path) -> set[str]:
-    """The addresses that the Ray nodes among ``processes`` were given."""
-    addresses: set[str] = set()
-    for file in processes.glob("[0-9]*/cmdline"):
-        try:
-            arguments = file.read_bytes().decode(errors="replace").split("\0")
-        except OSError:  # it ended while we were looking, or is not ours to read
-            continue
-        if arguments[0].endswith("/raylet"):
-            found = (word.partition("=")[2] for word in arguments if word.startswith("--gcs-address="))
-            addresses.update(filter(None, found))
-    return addresses
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition("://")[2].rstrip("/").rpartition(":")
-    if not port.isdigit():
-        return False
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def check_isolation() -> list[Check]:
