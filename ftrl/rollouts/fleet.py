@@ -90,7 +90,10 @@ def vllm_runs_on_cpu() -> bool:
 
 
 class Fleet:
-    """Engines that play leases. Use it in a ``with`` block; all of it is gone when the block ends.
+    """Engines that play leases. Use it in a ``with`` block.
+
+    When the block ends, all engines are gone and their memory is given back; Ray takes a moment more to end the
+    actors' own processes.
 
     Args:
         ray: the connected module.

@@ -223,8 +223,9 @@ class TrajectoryStore:
         for path in self.parts(iteration):
             fs, inner = storage.filesystem(path)
             try:
+                # Parts are small: threads would gain little, and pyarrow's may abort a process that is just ending.
                 with fs.open(inner, "rb") as file:
-                    yield pq.ParquetFile(file).read(columns=columns)
+                    yield pq.ParquetFile(file, pre_buffer=False).read(columns=columns, use_threads=False)
             except FileNotFoundError as error:
                 raise InputError("this part of the store is missing; restore the file", file=path) from error
             except pa.ArrowInvalid as error:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ftrl.environments import Environment
 from ftrl.errors import FtrlError
 from ftrl.rollouts.engine_processes import Guard, last_error
@@ -63,8 +65,7 @@ class RolloutWorker:
             with self._guard.watching():
                 self._policy = VllmPolicy.start(self._model, self._engine, self._identity, cpu=self._cpu)
         except (RuntimeError, ValueError, OSError, TimeoutError) as error:
-            cause = last_error(_own_log()) or str(error)
-            raise FtrlError(f"the engine for {self._model} did not start: {cause}") from error
+            raise FtrlError(f"the engine for {self._model} did not start: {_cause(error)}") from error
         return os.getpid()
 
     async def play(self, environment: Environment, sources: Mapping[str, str], key: EpisodeKey) -> Trajectory:
@@ -87,6 +88,8 @@ class RolloutWorker:
             await asyncio.to_thread(self._guard.release)
 
 
-def _own_log() -> Path:
-    """Where this process's errors, and those of the processes below it, are written."""
-    return Path("/proc/self/fd/2").readlink()
+def _cause(error: Exception) -> str:
+    """Why an engine did not start: a setting that vLLM refuses, or what its processes said in our common log."""
+    if isinstance(error, ValidationError):
+        return str(error.errors()[0]["msg"])
+    return last_error(Path("/proc/self/fd/2").readlink()) or str(error)
