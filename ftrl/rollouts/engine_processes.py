@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,6 +141,34 @@ def shared_memory_of(pid: int) -> set[str]:
     except OSError:
         return set()
     return {match for match in re.findall(r"(/dev/shm/psm_\w+)", maps) if Path(match).exists()}
+
+
+@contextmanager
+def sweeping_segments(folder: Path = Path("/dev/shm"), seconds: float = 5.0) -> Iterator[None]:
+    """Remove the segments that come up during the block and that no process has mapped any more when it ends.
+
+    For engines whose processes are not ours to guard: those that verl starts.
+
+    Args:
+        folder: where segments lie.
+        seconds: how long the processes may take to end after the block.
+    """
+    before = set(folder.glob("psm_*"))
+    try:
+        yield
+    finally:
+        deadline = time.monotonic() + seconds
+        while new := set(folder.glob("psm_*")) - before:
+            mapped = {Path(path) for pid in _all_processes() for path in shared_memory_of(pid)}
+            for segment in new - mapped:
+                segment.unlink(missing_ok=True)
+            if not new & mapped or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+
+
+def _all_processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def last_error(log: str | os.PathLike[str], *, tail: int = 200_000) -> str | None:

@@ -17,6 +17,7 @@ from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
 from ftrl.ray_session import ray_session
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
+from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig
 from ftrl.training.platforms import logical_resources, process_environment
 from ftrl.training.run_folder import RunFolder
@@ -138,21 +139,22 @@ def _train(
         thinking=config.thinking,
         seed=config.seed + number,
     )
-    run_verl(
-        verl_config(
-            config,
-            model=policy,
-            environments=environments,
-            checkpoints=str(run.checkpoints(number)),
-            name=f"{run.path.name}-iteration-{number}",
-        ),
-        stream,
-        total_steps=total_steps(config, count_prompts(stream)),
-        env_vars=process_environment(config.hardware),
-        metrics_file=run.metrics(number),
-        step_timeout=config.step_timeout,
-        on_step=on_step,
-    )
+    with sweeping_segments():
+        run_verl(
+            verl_config(
+                config,
+                model=policy,
+                environments=environments,
+                checkpoints=str(run.checkpoints(number)),
+                name=f"{run.path.name}-iteration-{number}",
+            ),
+            stream,
+            total_steps=total_steps(config, count_prompts(stream)),
+            env_vars=process_environment(config.hardware),
+            metrics_file=run.metrics(number),
+            step_timeout=config.step_timeout,
+            on_step=on_step,
+        )
 
 
 def total_steps(config: TrainConfig, prompts: int) -> int:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ftrl.rollouts.engine_processes import descendants, last_error
+from ftrl.rollouts.engine_processes import descendants, last_error, sweeping_segments
 
 # Like an engine: a process that outlives its owner, with shared memory that nobody unlinks.
 ENGINE = """
@@ -111,3 +111,26 @@ def test_the_cause_is_found_in_an_engines_log(tmp_path: Path) -> None:
     )
     assert last_error(log) == "ValueError: To serve at least one request, 8 GiB are needed"
     assert last_error(tmp_path / "none") is None
+
+
+def test_segments_of_engines_that_are_gone_are_swept_and_those_in_use_are_kept() -> None:
+    running = subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    before = Path("/dev/shm") / running.stdout.readline().strip()
+    try:
+        with sweeping_segments(seconds=0.5):
+            gone = subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE, text=True)
+            used = subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE, text=True)
+            assert gone.stdout is not None and used.stdout is not None
+            left, kept = (Path("/dev/shm") / engine.stdout.readline().strip() for engine in (gone, used))
+            gone.kill()
+            gone.wait()
+        assert not left.exists()
+        assert kept.exists()
+        assert before.exists()
+    finally:
+        for engine in (running, used):
+            engine.kill()
+            engine.wait()
+        for segment in (before, kept):
+            segment.unlink(missing_ok=True)
