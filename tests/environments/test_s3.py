@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import fsspec
 import pytest
 
 from ftrl import storage
@@ -15,31 +14,6 @@ from ftrl.environments.exchange import rejects_path
 from ftrl.errors import InputError
 
 MakeTask = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """A fresh bucket, reached as any user reaches one: by the AWS environment."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3 = fsspec.filesystem("s3")
-    s3.invalidate_cache()
-    name = f"bucket-{abs(hash(request.node.name))}"
-    s3.mkdir(name)
-    return f"s3://{name}"
 
 
 def objects(bucket: str) -> list[str]:

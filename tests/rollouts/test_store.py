@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from ftrl import storage
@@ -27,31 +26,12 @@ Play = Callable[..., Trajectory]
 FIRST = Collection(iteration=0, policy=PolicyIdentity(name="script"), settings=EpisodeSettings())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture(params=["local", "s3"])
-def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A place for a store."""
     if request.param == "local":
         return str(tmp_path / "rollouts")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("server"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3 = fsspec.filesystem("s3")
-    s3.invalidate_cache()
-    bucket = f"rollouts-{abs(hash(request.node.name))}"
-    s3.mkdir(bucket)
-    return f"s3://{bucket}/some/store"
+    return f"{request.getfixturevalue('bucket')}/some/store"
 
 
 @pytest.fixture
