@@ -6,6 +6,7 @@ come from the usual AWS environment. A file written here appears whole or not at
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -52,6 +53,29 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         return bytes(fs.cat_file(inner))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError("there is no such file", file=os.fspath(path)) from error
+
+
+def json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file with their 1-based line numbers, one at a time; empty lines are passed over.
+
+    Raises:
+        InputError: there is no such file, or a line is not a JSON object.
+    """
+    name = os.fspath(path)
+    fs, inner = filesystem(path)
+    if not fs.isfile(inner):
+        raise InputError("there is no such file", file=name)
+    with fs.open(inner, "rb") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                raise InputError(f"this line is not JSON ({error})", file=name, line=number) from error
+            if not isinstance(value, dict):
+                raise InputError("this line is not a JSON object", file=name, line=number)
+            yield number, value
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

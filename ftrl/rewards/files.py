@@ -180,25 +180,13 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 def _lines(path: str, model: type[Any]) -> Iterator[tuple[int, dict[str, Any], Any]]:
     """The lines of a JSONL file: 1-based number, the line as it stands, and read by ``model``."""
-    fs, inner = storage.filesystem(path)
-    if not fs.isfile(inner):
-        raise InputError("there is no such file", file=path)
-    with fs.open(inner, "rb") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                raw = json.loads(text)
-            except ValueError as error:
-                raise InputError(f"this line is not JSON ({error})", file=path, line=number) from error
-            if not isinstance(raw, dict):
-                raise InputError("this line is not a JSON object", file=path, line=number)
-            try:
-                yield number, raw, model.model_validate(raw)
-            except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(map(str, first["loc"]))
-                raise InputError(first["msg"].lower(), file=path, line=number, field=field) from error
+    for number, raw in storage.json_lines(path):
+        try:
+            yield number, raw, model.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise InputError(first["msg"].lower(), file=path, line=number, field=field) from error
 
 
 def _batches(lines: Iterator[Any]) -> Iterator[list[Any]]:

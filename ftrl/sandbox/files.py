@@ -64,23 +64,11 @@ def run_file(calls: str, out: str, sandbox: Sandbox, on_progress: Callable[[int,
 
 
 def _lines(path: str) -> Iterator[CallLine]:
-    fs, inner = storage.filesystem(path)
-    if not fs.isfile(inner):
-        raise InputError("there is no such file", file=path)
-    with fs.open(inner, "rb") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                value = json.loads(text)
-            except ValueError as error:
-                raise InputError(f"this line is not JSON ({error})", file=path, line=number) from error
-            if not isinstance(value, dict):
-                raise InputError("this line is not a JSON object", file=path, line=number)
-            try:
-                yield CallLine.model_validate(value)
-            except ValidationError as error:
-                raise _refusal(error, path, number) from error
+    for number, value in storage.json_lines(path):
+        try:
+            yield CallLine.model_validate(value)
+        except ValidationError as error:
+            raise _refusal(error, path, number) from error
 
 
 def _refusal(error: ValidationError, path: str, number: int) -> InputError:

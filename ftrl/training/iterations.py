@@ -36,7 +36,7 @@ class Watcher(Protocol):
 
 
 class IterationReport(BaseModel):
-    """One finished iteration: its policy, its steps, the mean reward of its first and last step."""
+    """One finished iteration: its merged policy, how many training steps it took, on how many episodes."""
 
     iteration: int
     policy: str
