@@ -4,12 +4,14 @@
 our own. Ray's own ``auto`` would also take a Ray that another program started for itself, and die with it.
 
 A run on the CPU needs *logical* resources: verl's controllers and loops each claim a CPU while they mostly wait, and
-its worker claims a GPU that stands for the machine. A running Ray that has too few of them is joined, for as long as
-the session lasts, by a second Ray node on this machine that offers them.
+its worker claims a GPU that stands for the machine. A Ray of our own announces them; a running Ray is joined, for as
+long as the session lasts, by a second node on this machine that offers them. Either way the node that has them also
+has the resource ``logical_node()``, by which a run finds it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -43,10 +45,15 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class LogicalResources:
-    """What a session announces or asks for, beyond what the machine's own count would be."""
+    """What a session needs on one node, whatever the machine's own count is."""
 
-    cpus: int = 0
+    cpus: int
     gpus: int = 0
+
+
+def logical_node() -> str:
+    """Name of the resource of the node that has the logical resources of this process's session."""
+    return f"ftrl_{socket.gethostname()}_{os.getpid()}"
 
 
 @contextmanager
@@ -60,7 +67,7 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
         The module ``ray``.
 
     Raises:
-        FtrlError: the running Ray lacks resources and no second node could join it.
+        FtrlError: the running Ray lets nobody in, or no second node could join it.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -72,17 +79,34 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
         return
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := running_address()) is not None:
-        ray.init(address=address, **common)
+        _connect(ray, address, common)
     else:
         counts: dict[str, Any] = {}
         if needs is not None:
             counts = {"num_cpus": max(needs.cpus, os.cpu_count() or 1), "num_gpus": needs.gpus or None}
+            counts["resources"] = {logical_node(): 1}
         _start(ray, {"include_dashboard": False, **counts, **common})
     try:
         with _second_node(ray, needs):
-            yield ray
+            try:
+                yield ray
+            finally:
+                # Before the second node goes: Ray tells all who are connected when a node leaves.
+                ray.shutdown()
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    # Ray finds by itself what `ray start` noted on this machine, and only then does it show that cluster its token.
+    named = {"address": address} if os.environ.get("RAY_ADDRESS") else {}
+    try:
+        ray.init(**named, **options)
+    except ConnectionError as error:
+        raise FtrlError(
+            f"the Ray at {address} could not be joined; if it asks for a token, set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN_PATH (or RAY_AUTH_TOKEN); if it is gone, run `ray stop` or unset RAY_ADDRESS"
+        ) from error
 
 
 def _start(ray: Any, options: dict[str, Any]) -> None:
@@ -129,27 +153,26 @@ def answers(address: str) -> bool:
     return True
 
 
-def _satisfied(ray: Any, needs: LogicalResources) -> bool:
-    have = ray.cluster_resources()
-    return bool(have.get("CPU", 0) >= needs.cpus and have.get("GPU", 0) >= needs.gpus)
-
-
 @contextmanager
 def _second_node(ray: Any, needs: LogicalResources | None) -> Iterator[None]:
-    if needs is None or _satisfied(ray, needs):
+    def there() -> bool:
+        return logical_node() in ray.cluster_resources()
+
+    if needs is None or there():
         yield
         return
     address = ray.get_runtime_context().gcs_address
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address}"]
     command += [f"--num-cpus={needs.cpus}", f"--num-gpus={needs.gpus}"]
+    command += [f"--resources={json.dumps({logical_node(): 1})}"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + JOIN_SECONDS
-        while not _satisfied(ray, needs):
+        while not there():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise FtrlError(
-                    f"the running Ray at {address} has too few resources for a run on the CPU, and a second node could "
-                    f"not join it; start it with them: ray start --head --num-cpus={needs.cpus} --num-gpus={needs.gpus}"
+                    f"the second node that a run on the CPU needs could not join the Ray at {address}; what it said "
+                    "is in its session folder's logs; or run without that Ray: unset RAY_ADDRESS, ray stop"
                 )
             time.sleep(0.5)
         yield

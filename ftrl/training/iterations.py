@@ -19,7 +19,7 @@ from ftrl.ray_session import ray_session
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
 from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig
-from ftrl.training.platforms import logical_resources, process_environment
+from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.stream import StreamSettings, count_prompts
 from ftrl.training.verl_config import verl_config
@@ -151,6 +151,7 @@ def _train(
             stream,
             total_steps=total_steps(config, count_prompts(stream)),
             env_vars=process_environment(config.hardware),
+            resources=trainer_resources(config.hardware),
             metrics_file=run.metrics(number),
             step_timeout=config.step_timeout,
             on_step=on_step,

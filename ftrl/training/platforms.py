@@ -5,7 +5,7 @@ Kept apart from ``cpu_platform``, which imports torch and verl: whoever only sta
 
 from __future__ import annotations
 
-from ftrl.ray_session import LogicalResources
+from ftrl.ray_session import LogicalResources, logical_node
 from ftrl.training.config import HardwareConfig
 
 CPU_ENVIRONMENT = {
@@ -41,3 +41,8 @@ def process_environment(hardware: HardwareConfig) -> dict[str, str]:
 def logical_resources(hardware: HardwareConfig) -> LogicalResources | None:
     """What a run on the CPU claims; a run on GPUs claims what there really is."""
     return LogicalResources(cpus=16, gpus=1) if hardware.device == "cpu" else None
+
+
+def trainer_resources(hardware: HardwareConfig) -> dict[str, float]:
+    """Custom Ray resources that the trainer claims: on the CPU, the node with the logical ones."""
+    return {logical_node(): 1} if hardware.device == "cpu" else {}

@@ -74,6 +74,7 @@ def run_verl(
     *,
     total_steps: int,
     env_vars: Mapping[str, str],
+    resources: Mapping[str, float],
     metrics_file: Path,
     step_timeout: float,
     on_step: OnStep,
@@ -85,6 +86,7 @@ def run_verl(
         stream: where the prompts come from.
         total_steps: steps to train, those of an earlier, interrupted run included.
         env_vars: environment of the trainer and of every process that it starts.
+        resources: custom Ray resources that the trainer claims.
         metrics_file: JSONL file to which each step's metrics are appended.
         step_timeout: minutes that may pass without a finished step.
         on_step: told each step.
@@ -93,7 +95,8 @@ def run_verl(
         FtrlError: the trainer died or hung; its last checkpoint is kept.
     """
     log_class: Any = ray.remote(num_cpus=0)(StepLog)
-    trainer_class: Any = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(env_vars)})(TrainerActor)
+    options = {"num_cpus": 1, "resources": dict(resources), "runtime_env": {"env_vars": dict(env_vars)}}
+    trainer_class: Any = ray.remote(**options)(TrainerActor)
     log, trainer = log_class.remote(), trainer_class.remote()
     done = trainer.run.remote(config, stream, total_steps, log)
     heard, last = 0, time.monotonic()

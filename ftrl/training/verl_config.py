@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.errors import FtrlError
+from ftrl.ray_session import logical_node
 from ftrl.training.config import TrainConfig
 
 AGENT_LOOP = "ftrl_step"
@@ -169,4 +170,6 @@ def _on_cpu(config: TrainConfig) -> dict[str, Any]:
         "reward.num_workers": 1,
         "data.dataloader_num_workers": 0,
         "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+        # Otherwise it is pinned to any node, and waits for ever where that one's CPUs are taken.
+        "transfer_queue.backend.SimpleStorage.required_node_resource": logical_node(),
     }

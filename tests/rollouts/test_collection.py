@@ -24,7 +24,7 @@ import pytest
 from ftrl.rollouts import Trajectory, TrajectoryStatus, TrajectoryStore
 from ftrl.rollouts.engine_processes import descendants, shared_memory_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 TASKS, SAMPLES = 20, 4
 OURS = ("VLLM::", "RolloutWorker", "ftrl/sandbox", "resource_tracker")
