@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -142,9 +141,5 @@ def _training(folder: Path) -> TrainConfig:
 
 
 def _rewards(run: RunFolder, iterations: int) -> list[float]:
-    lines = [
-        line
-        for number in range(1, iterations + 1)
-        for line in run.metrics(number).read_text(encoding="utf-8").splitlines()
-    ]
-    return [json.loads(line)["critic/score/mean"] for line in lines]
+    rows = [row for number in range(1, iterations + 1) for row in run.metrics(number).rows()]
+    return [row["critic/score/mean"] for row in rows]

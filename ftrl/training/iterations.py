@@ -139,6 +139,16 @@ def _train(
         thinking=config.thinking,
         seed=config.seed + number,
     )
+    total = total_steps(config, count_prompts(stream))
+    if run.trained(number) >= total:
+        return
+    metrics = run.metrics(number)
+    metrics.rewind(run.trained(number))
+
+    def note(step: int, total: int, values: Mapping[str, float]) -> None:
+        metrics.append(step, total, values)
+        on_step(step, total, values)
+
     with sweeping_segments():
         run_verl(
             verl_config(
@@ -149,12 +159,11 @@ def _train(
                 name=f"{run.path.name}-iteration-{number}",
             ),
             stream,
-            total_steps=total_steps(config, count_prompts(stream)),
+            total_steps=total,
             env_vars=process_environment(config.hardware),
             resources=trainer_resources(config.hardware),
-            metrics_file=run.metrics(number),
             step_timeout=config.step_timeout,
-            on_step=on_step,
+            on_step=note,
         )
 
 
@@ -174,10 +183,9 @@ def total_steps(config: TrainConfig, prompts: int) -> int:
 
 
 def _report(run: RunFolder, number: int) -> IterationReport:
-    lines = run.metrics(number).read_text(encoding="utf-8").splitlines()
     return IterationReport(
         iteration=number,
         policy=str(run.policy(number)),
-        steps=len(lines),
+        steps=run.trained(number),
         episodes=TrajectoryStore.open(run.trajectories).count(number),
     )

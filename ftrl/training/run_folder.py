@@ -19,6 +19,7 @@ import yaml
 from ftrl import storage
 from ftrl.errors import InputError
 from ftrl.training.config import TrainConfig
+from ftrl.training.step_metrics import StepMetrics
 
 
 class RunFolder:
@@ -58,9 +59,14 @@ class RunFolder:
         """verl's checkpoints of an iteration."""
         return self.iteration(number) / "checkpoints"
 
-    def metrics(self, number: int) -> Path:
-        """The step metrics of an iteration, JSONL."""
-        return self.iteration(number) / "metrics.jsonl"
+    def trained(self, number: int) -> int:
+        """The step of an iteration's last checkpoint; 0 if there is none."""
+        file = self.checkpoints(number) / "latest_checkpointed_iteration.txt"
+        return int(file.read_text(encoding="utf-8")) if file.exists() else 0
+
+    def metrics(self, number: int) -> StepMetrics:
+        """The step metrics of an iteration."""
+        return StepMetrics(self.iteration(number) / "metrics.jsonl")
 
     def policy(self, number: int) -> Path:
         """The merged policy of an iteration."""

@@ -6,10 +6,8 @@ not finished a step for too long, since a trainer that waits for a dead engine w
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -75,7 +73,6 @@ def run_verl(
     total_steps: int,
     env_vars: Mapping[str, str],
     resources: Mapping[str, float],
-    metrics_file: Path,
     step_timeout: float,
     on_step: OnStep,
 ) -> None:
@@ -87,7 +84,6 @@ def run_verl(
         total_steps: steps to train, those of an earlier, interrupted run included.
         env_vars: environment of the trainer and of every process that it starts.
         resources: custom Ray resources that the trainer claims.
-        metrics_file: JSONL file to which each step's metrics are appended.
         step_timeout: minutes that may pass without a finished step.
         on_step: told each step.
 
@@ -101,20 +97,17 @@ def run_verl(
     done = trainer.run.remote(config, stream, total_steps, log)
     heard, last = 0, time.monotonic()
     try:
-        with metrics_file.open("a", encoding="utf-8") as file:
-            finished = False
-            while not finished:
-                finished = bool(ray.wait([done], timeout=POLL_SECONDS)[0])
-                for step, total, metrics in ray.get(log.after.remote(heard)):
-                    heard, last = heard + 1, time.monotonic()
-                    file.write(json.dumps({"step": step, "total": total, **metrics}) + "\n")
-                    file.flush()
-                    on_step(step, total, metrics)
-                if time.monotonic() - last > step_timeout * 60:
-                    raise FtrlError(
-                        f"training has not finished a step for {step_timeout:g} minutes and was stopped; run the same "
-                        "command again to go on from the last checkpoint, or raise step_timeout"
-                    )
+        finished = False
+        while not finished:
+            finished = bool(ray.wait([done], timeout=POLL_SECONDS)[0])
+            for step, total, metrics in ray.get(log.after.remote(heard)):
+                heard, last = heard + 1, time.monotonic()
+                on_step(step, total, metrics)
+            if time.monotonic() - last > step_timeout * 60:
+                raise FtrlError(
+                    f"training has not finished a step for {step_timeout:g} minutes and was stopped; run the same "
+                    "command again to go on from the last checkpoint, or raise step_timeout"
+                )
         ray.get(done)
     except ray.exceptions.RayError as error:
         raise FtrlError(

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from ftrl.models import weights_hash
 from ftrl.rollouts import TrajectoryStore
+from ftrl.training.run_folder import RunFolder
+from ftrl.training.step_metrics import StepMetrics
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
-STEPS = 3
+STEPS = 4
+KILL_AFTER = 2
+WAIT_SECONDS = 1200
 PROBE = Path(__file__).with_name("probe_logprobs.py")
 
 
@@ -27,9 +33,21 @@ def ftrl(*arguments: str) -> str:
     return done.stdout
 
 
+def kill_after(steps: int, metrics: StepMetrics, *arguments: str) -> None:
+    """Run the command line and ``kill -9`` it as soon as it has told of so many training steps."""
+    process = subprocess.Popen([sys.executable, "-m", "ftrl.cli", *arguments], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while len(metrics.rows()) < steps:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One iteration of a tiny run by the command line: its folder."""
+    """One iteration of a tiny run by the command line, killed in the middle of training and run again: its folder."""
     folder = tmp_path_factory.mktemp("loop")
     ftrl("synth", "--out", str(folder / "tasks"), "--count", "16")
     ftrl("model", "init-tiny", str(folder / "model"), "--context", "1088")
@@ -51,23 +69,34 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "learning_rate": 1e-3,
             "kl_loss": 0.0,
             "max_steps": STEPS,
+            "save_every": 1,
         },
         "hardware": {"device": "cpu"},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    ftrl("train", "--config", str(folder / "run.yaml"))
+    command = ["train", "--config", str(folder / "run.yaml")]
+    kill_after(KILL_AFTER, RunFolder(config["out"]).metrics(1), *command)
+    ftrl(*command)
     return folder
 
 
-def test_training_makes_the_steps_it_was_asked_for_with_engine_and_trainer_in_agreement(run: Path) -> None:
-    lines = (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    steps = [json.loads(line) for line in lines]
-    assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
+def test_killed_or_not_training_makes_each_step_once_with_engine_and_trainer_in_agreement(run: Path) -> None:
+    steps = RunFolder(str(run / "run")).metrics(1).rows()
+    # The driver hears of a step after its checkpoint: a third may have been saved, and not told, before the kill.
+    assert [step["step"] for step in steps] in ([1, 2, 3, 4], [1, 2, 4])
     for step in steps:
         # The engine samples with the trainer's newest weights: their log-probabilities are the same.
         assert step["training/rollout_probs_diff_max"] < 1e-4
         assert step["actor/grad_norm"] > 0
         assert step["critic/score/min"] >= -0.5
+
+
+def test_the_stream_went_on_where_the_last_checkpoint_was(run: Path) -> None:
+    positions = {}
+    for step in (STEPS - 1, STEPS):
+        file = run / f"run/iteration-1/checkpoints/global_step_{step}/data.pt"
+        positions[step] = torch.load(file, weights_only=False)["consumed"]
+    assert positions == {STEPS - 1: STEPS - 1, STEPS: STEPS}
 
 
 def test_every_task_was_collected_exactly_once_a_sample(run: Path) -> None:
@@ -77,9 +106,10 @@ def test_every_task_was_collected_exactly_once_a_sample(run: Path) -> None:
 
 
 def test_the_same_command_again_has_nothing_left_to_do(run: Path) -> None:
-    before = (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8")
+    metrics = RunFolder(str(run / "run")).metrics(1)
+    before = metrics.rows()
     ftrl("train", "--config", str(run / "run.yaml"))
-    assert (run / "run/iteration-1/metrics.jsonl").read_text(encoding="utf-8") == before
+    assert metrics.rows() == before
 
 
 def test_the_weights_change_and_the_changed_weights_are_what_vllm_computes_with(run: Path, tmp_path: Path) -> None:
