@@ -1,11 +1,12 @@
-"""``ftrl env``: move tasks in and out of stores, check them, and look at them."""
+"""``ftrl env``: move tasks in and out of stores, check and audit them, and look at them."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +14,10 @@ import typer
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
+    from ftrl.environments import Environment
     from ftrl.environments.exchange import Progress
 
-app = typer.Typer(help="Move tasks in and out of stores, check them, and look at them.", no_args_is_help=True)
+app = typer.Typer(help="Move tasks in and out of stores, check and audit them, and look at them.", no_args_is_help=True)
 
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,20 +31,34 @@ def import_(
         bool, typer.Option("--skip-bad", help="Leave bad rows out, and write them to OUT.rejects.jsonl.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that is there.")] = False,
+    min_quality: Annotated[
+        str | None,
+        typer.Option(
+            help="A, B, C or D: audit every task, and leave out those below this grade; they too are written to "
+            "OUT.rejects.jsonl."
+        ),
+    ] = None,
 ) -> None:
     """Import tasks in the published format into a store.
 
     Nothing is written if a row is bad, unless --skip-bad is given.
 
-    Example: ftrl env import tasks.jsonl --out data/tasks
+    Example: ftrl env import tasks.jsonl --out data/tasks --min-quality B
     """
     from ftrl.environments.exchange import import_published, rejects_path
 
-    with _progress("rows read") as report:
-        done = import_published(file, out, skip_bad=skip_bad, overwrite=overwrite, on_progress=report)
-    typer.echo(f"{done.rows - done.bad} tasks imported into {out}")
+    with _audited(min_quality) as objection, _progress("rows read") as report:
+        done = import_published(
+            file, out, skip_bad=skip_bad, overwrite=overwrite, objection=objection, on_progress=report
+        )
+    typer.echo(f"{done.rows - done.bad - done.refused} tasks imported into {out}")
     if done.bad:
         typer.echo(f"{done.bad} bad rows left out; they and the reasons are in {rejects_path(out)}")
+    if done.refused and min_quality is not None:
+        typer.echo(
+            f"{done.refused} tasks below grade {min_quality.upper()} left out; "
+            f"they and the reasons are in {rejects_path(out)}"
+        )
 
 
 @app.command("export")
@@ -130,6 +146,71 @@ def show(
         typer.echo(json.dumps({**environment.model_dump(mode="json"), "sources": sources}, indent=2))
         return
     console().print(task_view(environment, sources))
+
+
+@app.command()
+def audit(
+    tasks: TasksArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print JSON: {"report": counts, "tasks": each with its findings}.')
+    ] = False,
+    out: Annotated[
+        str | None, typer.Option("--out", help="A JSONL file to write: a task a line, with all its findings.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Sandbox workers; as many as there are cores if left out.")
+    ] = None,
+) -> None:
+    """Find out what each task would pay for nothing, and what else is wrong with it. Findings are no error.
+
+    Example: ftrl env audit data/tasks --out audit.jsonl
+    """
+    from ftrl import storage
+    from ftrl.audit import audit_report
+    from ftrl.audit.display import print_json, report_view
+    from ftrl.environments import open_tasks
+    from ftrl.environments.display import console
+    from ftrl.environments.exchange import Progress
+
+    opened = open_tasks(tasks)
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(storage.writing(out))] if out else []
+        spool = stack.enter_context(tempfile.TemporaryFile())
+        with _progress("tasks audited") as report:
+            audited = audit_report(
+                opened,
+                workers=workers,
+                lines=[*lines, *([spool] if as_json else [])],
+                on_progress=lambda done: report(Progress(done)),
+            )
+        if as_json:
+            spool.seek(0)
+            print_json(audited, spool)
+            return
+    for part in report_view(audited):
+        console().print(part)
+    if out:
+        typer.echo(f"each task's findings are in {out}")
+
+
+@contextlib.contextmanager
+def _audited(min_quality: str | None) -> Iterator[Callable[[Environment, Mapping[str, str]], str | None] | None]:
+    """What an audit has to say against a task, where tasks are to have a grade."""
+    if min_quality is None:
+        yield None
+        return
+    from ftrl.audit import Auditor, grade_named
+
+    least = grade_named(min_quality)
+    with Auditor() as auditor:
+
+        def objection(environment: Environment, sources: Mapping[str, str]) -> str | None:
+            found = auditor.audit(environment, sources)
+            if found.grade.meets(least):
+                return None
+            return f"the task has grade {found.grade.value}, and {least.value} is asked for: {found.summary()}"
+
+        yield objection
 
 
 @contextlib.contextmanager

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ftrl import storage
 from ftrl.environments.checks import Problem, check_environment
 from ftrl.environments.published import BadRow, Task, read_json_line, read_task, write_task
 from ftrl.environments.row_files import RawRow, open_rows, writing_rows
-from ftrl.environments.schema import Json, content_id, source_id
+from ftrl.environments.schema import Environment, Json, content_id, source_id
 from ftrl.environments.store import EnvironmentStore, is_store
 from ftrl.environments.tasks import Seen, bad_row, open_tasks
 from ftrl.errors import InputError
@@ -25,10 +25,12 @@ class Progress:
     Attributes:
         rows: rows read so far.
         bad: how many of them are no sound task.
+        refused: how many are sound tasks that the caller objected to.
     """
 
     rows: int
     bad: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def import_published(
     *,
     skip_bad: bool = False,
     overwrite: bool = False,
+    objection: Callable[[Environment, Mapping[str, str]], str | None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Import a file in the published format into a new store.
@@ -67,6 +70,8 @@ def import_published(
         skip_bad: leave out rows that are no sound task and write them to ``rejects_path(out)``, a JSON object
             a line: ``line``, ``field``, ``reason`` and ``row``. The file is there if rows were left out.
         overwrite: replace a store that is there.
+        objection: asked about every sound task with its sources: why it is to be left out, or null. Tasks left
+            out are written to ``rejects_path(out)`` too.
         on_progress: called after every row.
 
     Raises:
@@ -88,18 +93,23 @@ def import_published(
                 except BadRow as error:
                     if not skip_bad:
                         raise bad_row(error, file, raw.line) from error
-                    rejects.add(raw, error)
-                    done = Progress(done.rows + 1, done.bad + 1)
+                    rejects.add(raw, error.problems[0])
+                    done = replace(done, rows=done.rows + 1, bad=done.bad + 1)
                 else:
-                    store.add(task.environment, task.sources)
-                    done = Progress(done.rows + 1, done.bad)
+                    against = None if objection is None else objection(task.environment, task.sources)
+                    if against is None:
+                        store.add(task.environment, task.sources)
+                    else:
+                        rejects.add(raw, Problem(None, against))
+                    done = replace(done, rows=done.rows + 1, refused=done.refused + (against is not None))
                 if on_progress is not None:
                     on_progress(done)
         if done.rows == 0:
             raise InputError("there is no row in this file", file=file)
-        if done.rows == done.bad:
-            raise InputError(f"none of the {done.rows} rows is a sound task; see {rejects.path}", file=file)
-    if not done.bad:
+        if done.rows == done.bad + done.refused:
+            wanted = "a task that was asked for" if done.refused else "a sound task"
+            raise InputError(f"none of the {done.rows} rows is {wanted}; see {rejects.path}", file=file)
+    if not done.bad + done.refused:
         _remove(rejects.path)
     return done
 
@@ -167,10 +177,9 @@ class _Rejects:
         self._stack = contextlib.ExitStack()
         self._file: Any = None
 
-    def add(self, raw: RawRow, error: BadRow) -> None:
+    def add(self, raw: RawRow, problem: Problem) -> None:
         if self._file is None:
             self._file = self._stack.enter_context(storage.writing(self.path))
-        problem = error.problems[0]
         record = {"line": raw.line, "field": problem.field, "reason": problem.message, "row": _readable(raw)}
         self._file.write(json.dumps(record, default=repr).encode() + b"\n")
 

@@ -1,0 +1,60 @@
+"""Which calls to make in order to audit a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftrl.audit.arguments import BASE, FILLERS, WILDCARDS
+from ftrl.audit.subject import Attempt, Purpose, Subject
+
+COMMON_ANSWERS = " ".join(["yes no true false none", *map(str, range(101)), *map(str, range(1800, 2031))])
+"""A text that knows nothing and holds many answers."""
+
+
+def attempts(subject: Subject) -> Iterator[Attempt]:
+    """Every call of an audit: a few of each tool, more of those that golds belong to, and the golden ones."""
+    for tool in subject.documents:
+        yield from _first_look(subject, tool)
+        if tool in subject.gold_tools:
+            yield from _knowing_nothing(subject, tool)
+            yield from _knowing_the_gold(subject, tool)
+    for step in subject.environment.trace:
+        yield Attempt(step.tool, dict(step.arguments), Purpose.GOLDEN, step.answer, step.id)
+
+
+def _first_look(subject: Subject, tool: str) -> Iterator[Attempt]:
+    parameters = subject.parameters[tool]
+    yield Attempt(tool, {}, Purpose.NO_ARGUMENTS)
+    for filler in FILLERS:
+        arguments = parameters.filled(filler)
+        # Where lists give every value away, there is no nonsense of the right type: that is a matter of choosing.
+        if not set(arguments) <= set(parameters.choices):
+            yield Attempt(tool, arguments, Purpose.NONSENSE)
+
+
+def _knowing_nothing(subject: Subject, tool: str) -> Iterator[Attempt]:
+    parameters = subject.parameters[tool]
+    for arguments in parameters.wrongly_typed():
+        yield Attempt(tool, arguments, Purpose.WRONG_TYPES)
+    for arguments in parameters.every_choice():
+        yield Attempt(tool, arguments, Purpose.CHOICES)
+    required_texts = [name for name in parameters.texts if name in parameters.required]
+    if required_texts:
+        base = parameters.filled(BASE)
+        for text in WILDCARDS:
+            filled = {name: parameters.with_text(name, text) for name in required_texts}
+            yield Attempt(tool, {**base, **filled}, Purpose.WILDCARD)
+        question = subject.environment.question
+        filled = {name: parameters.with_text(name, question) for name in required_texts}
+        yield Attempt(tool, {**base, **filled}, Purpose.QUESTION)
+    yield Attempt(tool, {COMMON_ANSWERS: 1}, Purpose.GUESS_AS_NAME)
+
+
+def _knowing_the_gold(subject: Subject, tool: str) -> Iterator[Attempt]:
+    parameters = subject.parameters[tool]
+    base = parameters.filled(BASE)
+    for gold in subject.golds_of(tool):
+        yield Attempt(tool, {gold.value: 1}, Purpose.GOLD_AS_NAME, gold.value)
+        for name in parameters.schemas:
+            for value in parameters.holding(name, gold.value):
+                yield Attempt(tool, {**base, name: value}, Purpose.ECHO, gold.value, name)

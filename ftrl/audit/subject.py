@@ -1,0 +1,152 @@
+"""A task as the probes see it: its record, its sources read, and the calls that were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from ftrl.audit.arguments import Parameters
+from ftrl.audit.source import Source, read_source
+from ftrl.environments import Environment, Gold
+from ftrl.environments.checks import tool_name
+from ftrl.environments.schema import Json
+from ftrl.sandbox import Call, CallResult, CallStatus
+from ftrl.tool_calls import ParsedCall
+
+SHOWN = 160
+"""Characters of an output that evidence quotes."""
+
+
+class Purpose(str, Enum):
+    """Why a call was made: what it knows of the task."""
+
+    NO_ARGUMENTS = "no_arguments"
+    NONSENSE = "nonsense"
+    WRONG_TYPES = "wrong_types"
+    CHOICES = "choices"
+    """A value from each of the document's lists, nonsense for the rest."""
+    WILDCARD = "wildcard"
+    QUESTION = "question"
+    """The whole question as every text."""
+    ECHO = "echo"
+    """The gold itself as an argument."""
+    GOLD_AS_NAME = "gold_as_name"
+    """The gold itself as the name of an argument."""
+    GUESS_AS_NAME = "guess_as_name"
+    """One fixed text of common answers as the name of an argument."""
+    GOLDEN = "golden"
+    """The trace's own call."""
+
+
+BLIND = frozenset({Purpose.NO_ARGUMENTS, Purpose.NONSENSE, Purpose.WRONG_TYPES, Purpose.CHOICES, Purpose.WILDCARD})
+"""Calls that need neither the question nor a gold."""
+
+REPEATED = frozenset({Purpose.NO_ARGUMENTS, Purpose.NONSENSE, Purpose.GOLDEN})
+"""Calls that are made twice, to see whether outputs agree."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call to be made.
+
+    Attributes:
+        tool: which tool.
+        arguments: its arguments.
+        purpose: why.
+        gold: the gold that it knows, if it knows one.
+        about: the parameter that it tries, or the id of the sub-question of a golden call.
+    """
+
+    tool: str
+    arguments: dict[str, Json]
+    purpose: Purpose
+    gold: str | None = None
+    about: str | None = None
+
+    @property
+    def parsed(self) -> ParsedCall:
+        """As a model would make it."""
+        return ParsedCall(self.tool, json.dumps(self.arguments, ensure_ascii=False))
+
+    def call(self, source: str | None) -> Call:
+        """As the sandbox takes it."""
+        return Call(self.tool, self.parsed.arguments, source)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An attempt and what came of it; ``again`` in another process, where it was made twice."""
+
+    attempt: Attempt
+    result: CallResult
+    again: CallResult | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the tool returned."""
+        return self.result.status is CallStatus.OK
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={_short(value)}" for name, value in self.attempt.arguments.items())
+        output = self.result.output if len(self.result.output) <= SHOWN else self.result.output[:SHOWN] + " …"
+        return f"{self.attempt.tool}({arguments}) → {' '.join(output.split())}"
+
+
+def _short(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN // 2 else text[: SHOWN // 2] + " …"
+
+
+@dataclass
+class Subject:
+    """One task under audit.
+
+    Attributes:
+        row: 0-based position among the tasks.
+        environment: the task.
+        sources: tool name → source, as far as there are sources.
+        trials: every call that was made, in order.
+    """
+
+    row: int
+    environment: Environment
+    sources: Mapping[str, str]
+    trials: list[Trial] = field(default_factory=list)
+
+    @cached_property
+    def documents(self) -> dict[str, Json]:
+        """Tool name → OpenAI function schema."""
+        return {name: tool for tool in self.environment.tools if (name := tool_name(tool)) is not None}
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameters]:
+        """Tool name → what its document says of its parameters."""
+        return {name: Parameters.of(document) for name, document in self.documents.items()}
+
+    @cached_property
+    def code(self) -> dict[str, Source]:
+        """Tool name → its source, read."""
+        return {name: read_source(name, source) for name, source in self.sources.items()}
+
+    @cached_property
+    def gold_tools(self) -> frozenset[str]:
+        """Tools that some gold belongs to."""
+        return frozenset(gold.tool for gold in self.environment.golds)
+
+    @cached_property
+    def golds(self) -> tuple[Gold, ...]:
+        """The golds, each once."""
+        return tuple({(gold.tool, gold.value): gold for gold in self.environment.golds}.values())
+
+    def golds_of(self, tool: str) -> list[Gold]:
+        """The golds of one tool, each once."""
+        return [gold for gold in self.golds if gold.tool == tool]
+
+    def trials_of(self, tool: str, *purposes: Purpose) -> Iterator[Trial]:
+        """The calls of a tool that were made for one of these purposes; for any if none is named."""
+        for trial in self.trials:
+            if trial.attempt.tool == tool and (not purposes or trial.attempt.purpose in purposes):
+                yield trial
