@@ -115,7 +115,8 @@ class Parameters:
         names = self.required or tuple(self.schemas)
         yield {name: 7919 if _type(self.schemas[name]) == "string" else BASE.text for name in names}
         yield {name: [BASE.text] if _type(self.schemas[name]) != "array" else {"qwyx": 7919} for name in names}
-        yield dict.fromkeys(names)
+        if self.required:  # null for what is optional is no more than leaving it out
+            yield dict.fromkeys(names)
 
     def every_choice(self) -> Iterator[dict[str, Json]]:
         """All listed values of required parameters in all combinations, then each listed value of optional ones."""

@@ -6,30 +6,34 @@ from collections.abc import Iterator
 
 from ftrl.audit.arguments import BASE, FILLERS, WILDCARDS
 from ftrl.audit.subject import Attempt, Purpose, Subject
+from ftrl.sandbox import CallStatus
 
 COMMON_ANSWERS = " ".join(["yes no true false none", *map(str, range(101)), *map(str, range(1800, 2031))])
 """A text that knows nothing and holds many answers."""
 
 
-def attempts(subject: Subject) -> Iterator[Attempt]:
-    """Every call of an audit: a few of each tool, more of those that golds belong to, and the golden ones."""
+def first_look(subject: Subject) -> Iterator[Attempt]:
+    """A few calls of each tool that know nothing, and the golden calls. They are made twice."""
     for tool in subject.documents:
-        yield from _first_look(subject, tool)
-        if tool in subject.gold_tools:
-            yield from _knowing_nothing(subject, tool)
-            yield from _knowing_the_gold(subject, tool)
+        yield Attempt(tool, {}, Purpose.NO_ARGUMENTS)
+        for filler in FILLERS:
+            parameters = subject.parameters[tool]
+            arguments = parameters.filled(filler)
+            # Where lists give every value away, there is no nonsense of the right type: it is a matter of choosing.
+            if not set(arguments) <= set(parameters.choices):
+                yield Attempt(tool, arguments, Purpose.NONSENSE)
     for step in subject.environment.trace:
         yield Attempt(step.tool, dict(step.arguments), Purpose.GOLDEN, step.answer, step.id)
 
 
-def _first_look(subject: Subject, tool: str) -> Iterator[Attempt]:
-    parameters = subject.parameters[tool]
-    yield Attempt(tool, {}, Purpose.NO_ARGUMENTS)
-    for filler in FILLERS:
-        arguments = parameters.filled(filler)
-        # Where lists give every value away, there is no nonsense of the right type: that is a matter of choosing.
-        if not set(arguments) <= set(parameters.choices):
-            yield Attempt(tool, arguments, Purpose.NONSENSE)
+def closer_look(subject: Subject) -> Iterator[Attempt]:
+    """Many more calls of the tools that golds belong to, but of those that hang: they are found out already."""
+    stopped = [trial for trial in subject.trials if trial.stopped]
+    hanging = {trial.attempt.tool for trial in stopped if trial.result.status is CallStatus.TIMEOUT}
+    for tool in subject.documents:
+        if tool in subject.gold_tools and tool not in hanging:
+            yield from _knowing_nothing(subject, tool)
+            yield from _knowing_the_gold(subject, tool)
 
 
 def _knowing_nothing(subject: Subject, tool: str) -> Iterator[Attempt]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
-from ftrl.audit.attempts import attempts
+from ftrl.audit.attempts import closer_look, first_look
 from ftrl.audit.duplicates import Earlier
 from ftrl.audit.findings import TaskAudit
 from ftrl.audit.probes import PROBES
-from ftrl.audit.subject import REPEATED, Attempt, Subject, Trial
+from ftrl.audit.subject import STOPPED, Attempt, Subject, Trial
 from ftrl.environments import Environment, Tasks
 from ftrl.errors import FtrlError
 from ftrl.sandbox import CallResult, CallStatus, Limits, Sandbox
 
-LIMITS = Limits(seconds=2.0, output_bytes=256 * 1024)
+LIMITS = Limits(seconds=2.0, output_bytes=128 * 1024)
 """What a call of an audit may use: a tool that needs more is found out, and holds nothing up."""
 
-TOGETHER = 8
+TOGETHER = 4
 """Tasks whose calls are made together, and whose outputs are held."""
 
 TRIES = 3
@@ -71,13 +71,15 @@ class Auditor:
         """The same for several tasks, whose calls are made together."""
         subjects = [Subject(self._rows + i, environment, sources) for i, (environment, sources) in enumerate(tasks)]
         self._rows += len(subjects)
-        plans = [list(attempts(subject)) for subject in subjects]
-        first = iter(self._run(self._sandbox, zip(subjects, plans, strict=True), repeated=False))
-        second = iter(self._run(self._other, zip(subjects, plans, strict=True), repeated=True))
-        for subject, plan in zip(subjects, plans, strict=True):
-            subject.trials = [
-                Trial(attempt, next(first), next(second) if attempt.purpose in REPEATED else None) for attempt in plan
-            ]
+        calls = [(subject, attempt) for subject in subjects for attempt in first_look(subject)]
+        both = zip(calls, self._run(self._sandbox, calls), self._run(self._other, calls), strict=True)
+        for (subject, attempt), result, again in both:
+            subject.trials.append(Trial(attempt, result, again))
+        calls = [(subject, attempt) for subject in subjects for attempt in closer_look(subject)]
+        for (subject, attempt), result in zip(calls, self._run(self._sandbox, calls), strict=True):
+            # A busy machine may stop a call too: the tool is to blame if it is stopped again.
+            repeated = self._run(self._other, [(subject, attempt)])[0] if result.status in STOPPED else None
+            subject.trials.append(Trial(attempt, result, repeated))
         return [self._judge(subject) for subject in subjects]
 
     def _judge(self, subject: Subject) -> TaskAudit:
@@ -95,15 +97,8 @@ class Auditor:
             findings=tuple(findings),
         )
 
-    def _run(
-        self, sandbox: Sandbox, plans: Iterable[tuple[Subject, list[Attempt]]], *, repeated: bool
-    ) -> list[CallResult]:
-        calls = [
-            attempt.call(subject.sources.get(attempt.tool))
-            for subject, plan in plans
-            for attempt in plan
-            if not repeated or attempt.purpose in REPEATED
-        ]
+    def _run(self, sandbox: Sandbox, attempts: Sequence[tuple[Subject, Attempt]]) -> list[CallResult]:
+        calls = [attempt.call(subject.sources.get(attempt.tool)) for subject, attempt in attempts]
         results = sandbox.run(calls)
         for _ in range(TRIES - 1):
             failed = [index for index, result in enumerate(results) if result.status is CallStatus.INFRASTRUCTURE]

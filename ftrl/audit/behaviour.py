@@ -6,17 +6,15 @@ import ast
 from collections.abc import Iterator
 
 from ftrl.audit.findings import Finding, Severity
+from ftrl.audit.paying import stands_in
 from ftrl.audit.source import Source
-from ftrl.audit.subject import Purpose, Subject, Trial
-from ftrl.sandbox import CallStatus
+from ftrl.audit.subject import STOPPED, Purpose, Subject, Trial
 
 SLOW_S = 0.1
 """A call that takes longer, twice, is slow."""
 
 ENOUGH_CALLS = 3
 """Different arguments that must bring the same output before a tool counts as constant."""
-
-STOPPED = frozenset({CallStatus.TIMEOUT, CallStatus.MEMORY, CallStatus.OUTPUT_LIMIT, CallStatus.CRASHED})
 
 
 def constant_tool(subject: Subject) -> Iterator[Finding]:
@@ -30,8 +28,9 @@ def constant_tool(subject: Subject) -> Iterator[Finding]:
             continue
         # Calls that know nothing may all be told "not found": it takes the golden call, or the source, to be sure.
         golden = any(trial.ok for trial in subject.trials_of(tool, Purpose.GOLDEN))
-        if (why := _always_the_same(source)) is None and golden and len(asked) >= ENOUGH_CALLS:
-            why = f"{len(asked)} different calls, a golden one among them, brought one output"
+        tells = any(any(stands_in(output, gold).values()) for output in returned for gold in subject.golds_of(tool))
+        if (why := _always_the_same(source)) is None and (golden or tells) and len(asked) >= ENOUGH_CALLS:
+            why = f"{len(asked)} different calls brought one output, {'the gold' if tells else 'a golden call too'}"
         if why is not None:
             yield _finding("constant_tool", subject, tool, why)
 
@@ -58,10 +57,10 @@ def non_deterministic(subject: Subject) -> Iterator[Finding]:
 def slow_tool(subject: Subject) -> Iterator[Finding]:
     """A call takes long, or the source waits."""
     for tool in subject.documents:
-        slow = [trial for trial in subject.trials_of(tool) if trial.again is not None and _seconds(trial) > SLOW_S]
+        slow = [trial for trial in subject.trials_of(tool) if trial.again is not None and trial.seconds > SLOW_S]
         if slow:
-            worst = max(slow, key=_seconds)
-            yield _finding("slow_tool", subject, tool, f"{_seconds(worst):.2f} s for {worst}")
+            worst = max(slow, key=lambda trial: trial.seconds)
+            yield _finding("slow_tool", subject, tool, f"{worst.seconds:.2f} s for {worst}")
         elif tool in subject.code and (waits := subject.code[tool].waits):
             yield Finding(probe="slow_tool", severity=Severity.LOW, tool=tool, evidence=f"calls {', '.join(waits)}")
 
@@ -69,7 +68,7 @@ def slow_tool(subject: Subject) -> Iterator[Finding]:
 def stopped_tool(subject: Subject) -> Iterator[Finding]:
     """The sandbox had to stop a call: time, memory, length of output, or a process that ended by itself."""
     for tool in subject.documents:
-        stopped = [trial for trial in subject.trials_of(tool) if trial.result.status in STOPPED]
+        stopped = [trial for trial in subject.trials_of(tool) if trial.stopped]
         if stopped:
             statuses = ", ".join(sorted({trial.result.status.value for trial in stopped}))
             yield _finding("stopped_tool", subject, tool, f"{statuses} in {len(stopped)} calls: {stopped[0]}")
@@ -116,17 +115,9 @@ def _may_fall_through(function: ast.FunctionDef) -> bool:
 
 def _differ(trial: Trial) -> bool:
     again = trial.again
-    assert again is not None
-    ended = (trial.result.status, again.status)
-    if any(status in STOPPED for status in ended):
-        return False  # time and memory are the machine's: ``stopped_tool`` tells
+    if again is None or trial.result.status in STOPPED or again.status in STOPPED:
+        return False  # time and memory are the machine's too: ``stopped_tool`` tells
     return (trial.result.output, trial.result.status) != (again.output, again.status)
-
-
-def _seconds(trial: Trial) -> float:
-    """The shorter of two runs: a machine that is busy makes no tool slow."""
-    assert trial.again is not None
-    return min(trial.result.seconds, trial.again.seconds)
 
 
 def _finding(probe: str, subject: Subject, tool: str, evidence: str) -> Finding:

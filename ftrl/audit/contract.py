@@ -125,6 +125,14 @@ def invisible_name(subject: Subject) -> Iterator[Finding]:
         yield Finding(probe="invisible_name", severity=severity, tool=tool, evidence=f"{names}; NameError {where}")
 
 
+def host_name(subject: Subject) -> Iterator[Finding]:
+    """The code uses, without importing it, a name that the published host happens to have; elsewhere it breaks."""
+    for tool, source in subject.code.items():
+        if source.host_names and tool in subject.documents:
+            names = ", ".join(source.host_names)
+            yield Finding(probe="host_name", severity=Severity.INFO, tool=tool, evidence=f"uses {names}")
+
+
 def _default(name: str, schema: dict[str, Json], value: object) -> Iterator[str]:
     if "default" in schema and schema["default"] != value and not (value is None and schema["default"] in ("", [], {})):
         yield f"the default of '{name}' is {schema['default']!r} in the document and {value!r} in the code"

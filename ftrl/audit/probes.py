@@ -43,6 +43,7 @@ _PROBES: tuple[Probe, ...] = (
     contract.signature_differs,
     contract.document_differs,
     contract.invisible_name,
+    contract.host_name,
     contract.undocumented,
     duplicates.twin_tools,
 )

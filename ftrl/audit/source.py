@@ -119,14 +119,12 @@ class Source:
         Tools are run as published: names that the source defines at its top, imports and helper functions too,
         can't be seen from inside the function. Using one raises ``NameError``.
         """
-        if self.function is None:
-            return []
-        table = symtable.symtable(ast.unparse(self.function), "<tool>", "exec")
-        known = {*vars(builtins), *HOST_NAMES, self.name} - {self.name}
-        missing = [name for scope in table.get_children() for name in _global_names(scope) if name not in known]
-        # A function that declares a name global and assigns it has defined it.
-        declared = {name for node in ast.walk(self.function) if isinstance(node, ast.Global) for name in node.names}
-        return sorted(set(missing) - declared)
+        return sorted(self._outer_names - HOST_NAMES)
+
+    @cached_property
+    def host_names(self) -> list[str]:
+        """Names that the function uses without importing them, and that the published host happens to have."""
+        return sorted(self._outer_names & HOST_NAMES)
 
     @cached_property
     def unused_parameters(self) -> list[str]:
@@ -146,6 +144,16 @@ class Source:
             body = body[1:]
         dumped = [ast.dump(self.function.args), *(ast.dump(statement) for statement in body)]
         return sha256("\n".join(dumped).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @cached_property
+    def _outer_names(self) -> set[str]:
+        """Names that the function takes from outside itself, built-in ones left out."""
+        if self.function is None:
+            return set()
+        table = symtable.symtable(ast.unparse(self.function), "<tool>", "exec")
+        names = {name for scope in table.get_children() for name in _global_names(scope)} - set(vars(builtins))
+        # A function that declares a name global and assigns it has defined it.
+        return names - {name for node in ast.walk(self.function) if isinstance(node, ast.Global) for name in node.names}
 
     @cached_property
     def _imports(self) -> list[str]:

@@ -44,8 +44,8 @@ class Purpose(str, Enum):
 BLIND = frozenset({Purpose.NO_ARGUMENTS, Purpose.NONSENSE, Purpose.WRONG_TYPES, Purpose.CHOICES, Purpose.WILDCARD})
 """Calls that need neither the question nor a gold."""
 
-REPEATED = frozenset({Purpose.NO_ARGUMENTS, Purpose.NONSENSE, Purpose.GOLDEN})
-"""Calls that are made twice, to see whether outputs agree."""
+STOPPED = frozenset({CallStatus.TIMEOUT, CallStatus.MEMORY, CallStatus.OUTPUT_LIMIT, CallStatus.CRASHED})
+"""Ends of calls that the sandbox puts an end to."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,16 @@ class Trial:
     def ok(self) -> bool:
         """Whether the tool returned."""
         return self.result.status is CallStatus.OK
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sandbox had to stop it, both times."""
+        return all(result.status in STOPPED for result in (self.result, self.again) if result is not None)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; of two runs the shorter one, since a busy machine makes no tool slow."""
+        return min(result.seconds for result in (self.result, self.again) if result is not None)
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={_short(value)}" for name, value in self.attempt.arguments.items())
