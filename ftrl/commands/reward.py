@@ -12,7 +12,14 @@ app = typer.Typer(help="Score responses and trajectories by the golds of their t
 
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 OutOption = Annotated[str, typer.Option("--out", help="JSONL file to write: the lines of the input plus their scores.")]
-ProfileOption = Annotated[str, typer.Option("--profile", help="Scoring rules: reference (the published ones).")]
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        help="Whose figures stand in the line: reference (the published rules) or strict (pays only for work). "
+        "The other's stand beside them, under its name.",
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", help="Sandbox workers; as many as there are cores if left out.")
 ]
@@ -22,7 +29,7 @@ WorkersOption = Annotated[
 def score(
     tasks: TasksArgument,
     responses: Annotated[
-        str, typer.Argument(help='Lines {"task": row, "response": text, "unsolved"?, "solve_rate"?}.')
+        str, typer.Argument(help='Lines {"task": row, "response": text, "unsolved"?, "solve_rate"?, "history"?}.')
     ],
     out: OutOption,
     metric: Annotated[str, typer.Option(help="solve_f1, solve_pr, solve_rate or solve_precision.")] = "solve_f1",

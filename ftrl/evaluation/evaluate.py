@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 
 from pydantic import Field
 
@@ -64,7 +64,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     tasks = open_tasks(config.tasks)
     count = min(len(tasks), config.limit or len(tasks))
     scenarios = {environment.id: environment.scenario for environment in map(tasks.__getitem__, range(count))}
-    metrics: list[tuple[str, Metrics]] = []
+    metrics: dict[str, list[tuple[str, Metrics]]] = defaultdict(list)
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     profile = profile_named(config.episode.profile).version
@@ -72,12 +72,15 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     for row in TrajectoryStore.open(store_path).rows(columns):
         if row["environment_id"] not in scenarios or row["sample"] >= config.trials:
             continue  # of an earlier run with more tasks or trials
-        of_episode = next(one for one in row["metrics"] if one["profile"] == profile)
-        metrics.append((row["environment_id"], Metrics(**of_episode)))
+        for of_profile in row["metrics"]:
+            metrics[of_profile["profile"]].append((row["environment_id"], Metrics(**of_profile)))
         statuses[row["status"]] += 1
         failures.update(call["call_status"] for call in json.loads(row["calls"]))
     failures.pop(CallStatus.OK.value, None)
-    by_scenario, macro, overall = summarize(scenarios, metrics)
+    # Trajectories that an earlier version collected may lack a profile: that one is left out, not made up.
+    complete = {version: of_profile for version, of_profile in metrics.items() if len(of_profile) == statuses.total()}
+    summaries = {version: summarize(scenarios, of_profile) for version, of_profile in complete.items()}
+    by_scenario, macro, overall = summaries.pop(profile)
     results = EvalResults(
         suite=SUITE,
         tasks=config.tasks,
@@ -89,6 +92,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         scenarios=by_scenario,
         macro=macro,
         overall=overall,
+        other_profiles={version: summary[1] for version, summary in sorted(summaries.items())},
         statuses=dict(sorted(statuses.items())),
         failures=dict(sorted(failures.items())),
     )

@@ -37,6 +37,7 @@ class EvalResults(BaseModel):
         scenarios: scores by scenario, in the order of the paper; scenarios without tasks are left out.
         macro: the mean of the scenarios' scores.
         overall: the mean over all tasks.
+        other_profiles: version of each other scoring profile → its mean of the scenarios' scores.
         statuses: how the episodes ended.
         failures: calls that did not end well, by status.
     """
@@ -53,6 +54,7 @@ class EvalResults(BaseModel):
     scenarios: dict[str, Scores]
     macro: Scores
     overall: Scores
+    other_profiles: dict[str, Scores] = {}
     statuses: dict[str, int]
     failures: dict[str, int]
 
@@ -95,6 +97,7 @@ def render_table(results: EvalResults) -> str:
         *results.scenarios.items(),
         ("mean of scenarios", results.macro),
         ("mean of tasks", results.overall),
+        *((f"by {version}", scores) for version, scores in results.other_profiles.items()),
     ]
     for name, scores in rows:
         lines.append(

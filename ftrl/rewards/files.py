@@ -1,13 +1,16 @@
 """Scoring files of responses and of trajectories: the formats of ``ftrl reward``.
 
-Lines are scored in order, in batches: all calls of a batch run in the sandbox together. A line that could not be
-scored through a fault of ours gets ``null`` for its scores and is counted; it is never given a number.
+Lines are scored in order, in batches: all calls of a batch run in the sandbox together. Every line is scored under
+all profiles: the chosen one's figures stand in the line, the others' in an object with the profile's name. A line
+that could not be scored through a fault of ours gets ``null`` for its scores and is counted; it is never given a
+number.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,18 +18,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ftrl import storage
 from ftrl.environments import Environment, Tasks
 from ftrl.errors import InputError
-from ftrl.rewards.profiles import Profile, metric_named
+from ftrl.rewards.context import Context, Earlier, TaskFacts
+from ftrl.rewards.profiles import Profile, check_metric, profiles_from
 from ftrl.rewards.scoreboard import Unscorable
-from ftrl.rewards.scoring import parse_response, sandbox_calls, score_parsed, score_trajectory
-from ftrl.sandbox import Sandbox
-from ftrl.tool_calls import ParsedResponse
+from ftrl.rewards.scoring import ResponseScoring, Score, score_trajectories
+from ftrl.sandbox import Call, CallResult, Sandbox
 
 BATCH = 256
 """Lines whose calls are run together."""
 
 
+class EarlierCall(BaseModel):
+    """A call of an earlier turn, as the conversation shows it."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    arguments: str
+    output: str
+
+
 class ResponseLine(BaseModel):
-    """One line of RESPONSES.jsonl; other keys are kept as they are."""
+    """One line of RESPONSES.jsonl; other keys are kept as they are.
+
+    ``history`` tells the strict profile which calls came before; without it, only which golds are solved is known.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -34,6 +50,7 @@ class ResponseLine(BaseModel):
     response: str
     unsolved: dict[str, list[str]] | None = None
     solve_rate: float | None = None
+    history: list[EarlierCall] = []
 
 
 class TrajectoryLine(BaseModel):
@@ -70,14 +87,23 @@ class _Tally:
         return FileReport(lines=self.lines, unscored=self.unscored, mean=self.total / scored if scored else None)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A task, the sources of its tools, and what a strict scorer knows of it."""
+
+    environment: Environment
+    sources: Mapping[str, str]
+    facts: TaskFacts
+
+
 class _TaskRows:
     """Tasks by row, each read once."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._seen: dict[int, tuple[Environment, Mapping[str, str]]] = {}
+        self._seen: dict[int, _Row] = {}
 
-    def get(self, row: int, file: str, line: int) -> tuple[Environment, Mapping[str, str]]:
+    def get(self, row: int, file: str, line: int) -> _Row:
         if row not in self._seen:
             if row >= len(self._tasks):
                 raise InputError(
@@ -87,90 +113,129 @@ class _TaskRows:
                     field="task",
                 )
             environment = self._tasks[row]
-            self._seen[row] = (environment, self._tasks.sources(environment))
+            self._seen[row] = _Row(environment, self._tasks.sources(environment), TaskFacts.of(environment))
         return self._seen[row]
 
 
 def score_responses_file(
     tasks: Tasks, responses: str, out: str, *, metric: str, profile: Profile, sandbox: Sandbox
 ) -> FileReport:
-    """Score every line of a RESPONSES file; ``out`` gets the lines plus ``score``, ``calls``, ``ticked``, ``why``.
+    """Score every line of a RESPONSES file.
+
+    ``out`` gets the lines plus ``score``, ``calls``, ``ticked``, ``why`` and ``profile``, and the same under the
+    name of each other profile.
 
     Raises:
         InputError: a line is not as it should be; nothing is written.
     """
-    metric_named(metric)
+    check_metric(metric)
     rows, tally = _TaskRows(tasks), _Tally()
+    profiles = profiles_from(profile)
     with storage.writing(out) as file:
         for batch in _batches(_lines(responses, ResponseLine)):
-            for raw, result in _score_batch(batch, rows, responses, metric, profile, sandbox):
-                tally.add(result["score"])
-                file.write(_json_line({**raw, **result}))
+            scorings = [_scoring(line, rows.get(line.task, responses, at), metric, profiles) for at, _, line in batch]
+            for (_, raw, _), scores in zip(batch, _score_together(scorings, sandbox), strict=True):
+                results = [_response_result(score) for score in scores]
+                tally.add(results[0]["score"])
+                file.write(_json_line({**raw, **_side_by_side(results, profiles)}))
     return tally.report()
 
 
-def _score_batch(
-    batch: list[tuple[int, dict[str, Any], ResponseLine]],
-    rows: _TaskRows,
-    path: str,
-    metric: str,
-    profile: Profile,
-    sandbox: Sandbox,
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    parsed: list[ParsedResponse] = []
-    calls = []
-    for number, _, line in batch:
-        _, sources = rows.get(line.task, path, number)
-        response = parse_response(line.response, profile)
-        parsed.append(response)
-        calls.append(sandbox_calls(response.calls, sources))
-    results = iter(sandbox.run([call for of_line in calls for call in of_line]))
-    for (number, raw, line), response, of_line in zip(batch, parsed, calls, strict=True):
-        environment, _ = rows.get(line.task, path, number)
+def _scoring(line: ResponseLine, row: _Row, metric: str, profiles: tuple[Profile, ...]) -> ResponseScoring:
+    history = tuple(Earlier(call.name, call.arguments, call.output) for call in line.history)
+    return ResponseScoring(
+        line.response,
+        row.environment.unsolved() if line.unsolved is None else line.unsolved,
+        row.sources,
+        answer=row.environment.answer,
+        solve_rate=line.solve_rate or 0.0,
+        metric=metric,
+        profiles=profiles,
+        context=Context(row.facts, history),
+    )
+
+
+def _score_together(scorings: Sequence[ResponseScoring], sandbox: Sandbox) -> Iterator[list[Score | str]]:
+    """The scores of a batch; in place of those that could not be had, why."""
+    results = _run(sandbox, [scoring.calls for scoring in scorings])
+    probes: list[list[Call]] = []
+    faults: list[str | None] = []
+    for scoring, of_line in zip(scorings, results, strict=True):
         try:
-            score = score_parsed(
-                response,
-                [next(results) for _ in of_line],
-                environment.unsolved() if line.unsolved is None else line.unsolved,
-                answer=environment.answer,
-                solve_rate=line.solve_rate or 0.0,
-                metric=metric,
-                profile=profile,
-            )
+            probes.append(scoring.probes(of_line))
+            faults.append(None)
         except Unscorable as error:
-            yield raw, {"score": None, "calls": None, "ticked": None, "why": str(error)}
-        else:
-            ticked = [tick.model_dump() for tick in score.ticked]
-            yield raw, {"score": score.value, "calls": score.calls, "ticked": ticked, "why": score.why}
+            probes.append([])
+            faults.append(str(error))
+    for scoring, fault, probed in zip(scorings, faults, _run(sandbox, probes), strict=True):
+        if fault is not None:
+            yield [fault] * len(scoring.profiles)
+            continue
+        try:
+            yield list(scoring.scores(probed))
+        except Unscorable as error:
+            yield [str(error)] * len(scoring.profiles)
+
+
+def _run(sandbox: Sandbox, calls: Sequence[Sequence[Call]]) -> list[list[CallResult]]:
+    """Run the calls of all lines together; the results line by line."""
+    results = iter(sandbox.run([call for of_line in calls for call in of_line]))
+    return [[next(results) for _ in of_line] for of_line in calls]
+
+
+def _response_result(score: Score | str) -> dict[str, Any]:
+    if isinstance(score, str):
+        return {"score": None, "calls": None, "ticked": None, "why": score}
+    ticked = [tick.model_dump(exclude_defaults=True) for tick in score.ticked]
+    return {
+        "score": score.value,
+        "calls": score.calls,
+        "unparsable": score.unparsable,
+        "ticked": ticked,
+        "why": score.why,
+        "profile": score.profile,
+    }
+
+
+def _side_by_side(results: Sequence[dict[str, Any]], profiles: Sequence[Profile]) -> dict[str, Any]:
+    """The first profile's result, and each other's under the profile's name."""
+    others = {profile.name: result for profile, result in zip(profiles[1:], results[1:], strict=True)}
+    return {**results[0], **others}
 
 
 def score_trajectories_file(
     tasks: Tasks, trajectories: str, out: str, *, profile: Profile, sandbox: Sandbox
 ) -> FileReport:
-    """Score every line of a TRAJECTORIES file; ``out`` gets them plus ``precision``, ``recall``, ``f1``, ``outputs``.
+    """Score every line of a TRAJECTORIES file.
+
+    ``out`` gets the lines plus ``precision``, ``recall``, ``f1``, ``outputs`` and ``profile``, and the figures of
+    each other profile under its name.
 
     Raises:
         InputError: a line is not as it should be; nothing is written.
     """
     rows, tally = _TaskRows(tasks), _Tally()
+    profiles = profiles_from(profile)
     with storage.writing(out) as file:
         for number, raw, line in _lines(trajectories, TrajectoryLine):
-            environment, sources = rows.get(line.task, trajectories, number)
-            result: dict[str, Any]
+            row = rows.get(line.task, trajectories, number)
             try:
-                score = score_trajectory(
+                scores = score_trajectories(
                     line.turns,
-                    environment.unsolved(),
-                    sources,
+                    row.environment.unsolved(),
+                    row.sources,
                     sandbox,
                     max_turns=line.max_turns,
-                    profile=profile,
+                    profiles=profiles,
+                    context=Context(row.facts),
                 )
-                result = score.model_dump(mode="json")
+                results = [score.model_dump(mode="json") for score in scores]
             except Unscorable:
-                result = dict.fromkeys(("precision", "recall", "f1", "outputs"))
-            tally.add(result["f1"])
-            file.write(_json_line({**raw, **result}))
+                results = [dict.fromkeys(("precision", "recall", "f1", "outputs")) for _ in profiles]
+            for result in results[1:]:
+                del result["outputs"]
+            tally.add(results[0]["f1"])
+            file.write(_json_line({**raw, **_side_by_side(results, profiles)}))
     return tally.report()
 
 

@@ -1,6 +1,9 @@
-"""Whether the output of a call holds a gold answer."""
+"""Whether the output of a call holds a gold answer: the published rule, and a strict one."""
 
 from __future__ import annotations
+
+from ftrl.rewards.reading import read_output
+from ftrl.rewards.tokens import fold, parts_of
 
 
 def matches_reference(output: str, gold: str) -> bool:
@@ -16,3 +19,16 @@ def matches_reference(output: str, gold: str) -> bool:
 def normalise(text: str) -> str:
     """Lower-case, without commas, without space at the ends."""
     return text.lower().replace(",", "").strip()
+
+
+def matches_strict(output: str, gold: str) -> bool:
+    """By value: every part of the gold is a leaf of the output, or stands in one between other words.
+
+    A part may also be the whole name of a field (``{"Japan": 12}``): then the tool found that name. A gold without
+    any word or number has to be the whole output.
+    """
+    parts = parts_of(gold)
+    if not parts:
+        return bool(gold.strip()) and fold(output) == fold(gold)
+    reading = read_output(output)
+    return all(next(reading.holding(part), None) is not None for part in parts)

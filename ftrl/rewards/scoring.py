@@ -6,26 +6,28 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from ftrl.rewards.matching import normalise
-from ftrl.rewards.profiles import REFERENCE, Profile, metric_named
-from ftrl.rewards.scoreboard import Scoreboard
+from ftrl.rewards.answers import MALFORMED, Answered
+from ftrl.rewards.context import Context
+from ftrl.rewards.profiles import REFERENCE, Counts, Profile, check_metric
+from ftrl.rewards.scoreboard import Scoreboard, ScoredCall
+from ftrl.rewards.turn import Turn
 from ftrl.sandbox import Call, CallResult, Sandbox
-from ftrl.tool_calls import ParsedCall, ParsedResponse
+from ftrl.tool_calls import ParsedResponse
 
-EMPTY, MALFORMED, FINISHED = -0.5, -0.3, 0.5
-"""Published rewards of a response without calls: no text; text with a broken call; nothing left to solve."""
-
-CALL_MARKS = ("<tool_call>", "</tool_call>", "<tool_parsed_response>")
 END_MARKS = ("<|endoftext|>", "<|im_end|>")
 
 
 class Tick(BaseModel):
-    """Gold ``gold`` (index among the golds open before the response) was ticked by call ``call`` (0-based)."""
+    """Gold ``gold`` (index among the golds open before the response) was ticked by call ``call`` (0-based).
+
+    ``worth`` is 1, or less where the strict profile pays less.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     gold: int
     call: int
+    worth: float = 1.0
 
 
 class Score(BaseModel):
@@ -33,9 +35,10 @@ class Score(BaseModel):
 
     Attributes:
         value: the reward.
-        calls: calls that were parsed, and run.
+        calls: calls that count: those that were parsed and run and, under the strict profile, the unparsable.
         unparsable: blocks that looked like calls and could not be read.
         ticked: golds and the calls that ticked them.
+        ready: golds that could have been ticked, as far as that is known; at least 1.
         profile: the profile's version.
         metric: the reward's name.
         why: one line that a person can read.
@@ -47,6 +50,7 @@ class Score(BaseModel):
     calls: int
     unparsable: int
     ticked: tuple[Tick, ...]
+    ready: int
     profile: str
     metric: str
     why: str
@@ -61,11 +65,7 @@ class TrajectoryScore(BaseModel):
     recall: float
     f1: float
     outputs: tuple[str, ...]
-
-
-def sandbox_calls(calls: Sequence[ParsedCall], sources: Mapping[str, str]) -> list[Call]:
-    """What the sandbox has to run for a turn; a tool that does not exist has no source."""
-    return [Call(call.name, call.arguments, sources.get(call.name)) for call in calls]
+    profile: str
 
 
 def parse_response(text: str, profile: Profile = REFERENCE) -> ParsedResponse:
@@ -74,6 +74,124 @@ def parse_response(text: str, profile: Profile = REFERENCE) -> ParsedResponse:
     for mark in END_MARKS:
         text = text.removesuffix(mark).strip()
     return profile.parser(text)
+
+
+class ResponseScoring:
+    """One response, scored under several profiles at once (paper, section 3.2).
+
+    Three steps, so that the calls of many responses can be run together: run ``calls``, hand the results to
+    ``probes`` and run those, hand their results to ``scores``.
+
+    Args:
+        text: the response.
+        unsolved: the golds open before it, ``{tool: [values]}``; may be empty.
+        sources: tool name → source.
+        answer: the task's final answer, if known.
+        solve_rate: share of the task's golds solved before it.
+        metric: a key of ``METRICS``.
+        profiles: what decides the scores; all calls are run as the first one reads them.
+        context: what the strict profile may know beside the response.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        unsolved: Mapping[str, Sequence[str]],
+        sources: Mapping[str, str],
+        *,
+        answer: str | None,
+        solve_rate: float = 0.0,
+        metric: str = "solve_f1",
+        profiles: Sequence[Profile] = (REFERENCE,),
+        context: Context | None = None,
+    ) -> None:
+        check_metric(metric)
+        self.profiles = tuple(profiles)
+        self._judges = [
+            _Judge(parse_response(text, profile), unsolved, answer, solve_rate, metric, profile, context)
+            for profile in profiles
+        ]
+        self._turn = Turn([judge.parsed for judge in self._judges], [judge.board for judge in self._judges], sources)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls to run."""
+        return self._turn.calls
+
+    def probes(self, results: Sequence[CallResult]) -> list[Call]:
+        """The probes to run; mostly none.
+
+        Raises:
+            Unscorable: a call failed through a fault of ours.
+        """
+        return self._turn.probes(results)
+
+    def scores(self, probed: Sequence[CallResult]) -> list[Score]:
+        """The scores, one a profile.
+
+        Raises:
+            Unscorable: a probe failed through a fault of ours.
+        """
+        settled = self._turn.settle(probed)
+        return [judge.score(scored) for judge, scored in zip(self._judges, settled, strict=True)]
+
+
+class _Judge:
+    """One response under one profile."""
+
+    def __init__(
+        self,
+        parsed: ParsedResponse,
+        unsolved: Mapping[str, Sequence[str]],
+        answer: str | None,
+        solve_rate: float,
+        metric: str,
+        profile: Profile,
+        context: Context | None,
+    ) -> None:
+        self.parsed = parsed
+        self.board = Scoreboard.of(unsolved, profile, context)
+        self._answered = Answered(parsed.content or "", answer, unsolved, solve_rate, context)
+        self._metric = metric
+        self._profile = profile
+        self._context = context
+        self._ready = self.board.ready
+
+    def score(self, scored: Sequence[ScoredCall]) -> Score:
+        """The score, once the turn is recorded."""
+        calls, unread = self.board.calls, self.parsed.unparsed
+        ticked = tuple(
+            Tick(gold=one.gold, call=at, worth=one.worth) for at, one in enumerate(scored) if one.gold is not None
+        )
+        ready = max(1, len(self._ready) if self._knows_order else len(ticked))
+        if not calls:
+            value, why = self._profile.answer(self._answered)
+        elif self._profile.counts_unparsable and unread and not ticked:
+            value, why = MALFORMED, f"of {calls} calls none brought back an open gold, and {unread} could not be read"
+        else:
+            # A hop taken before those that it depends on is solved, but earns nothing: it can only be a guess.
+            worth = sum(tick.worth for tick in ticked if tick.gold in self._ready)
+            value = self._profile.metrics[self._metric](Counts(worth, calls, ready))
+            why = f"{len(ticked)} of {calls} calls brought back an open gold"
+            if self._profile.counts_unparsable:
+                why += f"; {ready} could be had"
+        return Score(
+            value=value,
+            calls=calls,
+            unparsable=unread,
+            ticked=ticked,
+            ready=ready,
+            profile=self._profile.version,
+            metric=self._metric,
+            why=why,
+        )
+
+    @property
+    def _knows_order(self) -> bool:
+        return self._context is not None and self._context.task.has_trace
 
 
 def score_parsed(
@@ -85,52 +203,27 @@ def score_parsed(
     solve_rate: float = 0.0,
     metric: str = "solve_f1",
     profile: Profile = REFERENCE,
+    context: Context | None = None,
 ) -> Score:
-    """The reward of a response whose calls have been run (paper, section 3.2).
+    """The reward of a response whose calls have been run, without probes: what would need one is not ticked.
 
     Args:
-        parsed: the response.
+        parsed: the response, as the profile's parser reads it.
         results: what its calls returned, in order.
         unsolved: the golds open before it, ``{tool: [values]}``; may be empty.
         answer: the task's final answer, if known.
         solve_rate: share of the task's golds solved before it.
         metric: a key of ``METRICS``.
         profile: what decides the score.
+        context: what the strict profile may know beside the response.
 
     Raises:
         Unscorable: a call failed through a fault of ours.
         InputError: there is no such metric.
     """
-    reward = metric_named(metric)
-    if not parsed.calls:
-        value, why = _without_calls(parsed.content or "", sum(map(len, unsolved.values())), answer, solve_rate)
-        ticked: tuple[Tick, ...] = ()
-    else:
-        scored = Scoreboard.of(unsolved, profile).record(parsed.calls, results)
-        ticked = tuple(Tick(gold=item.gold, call=i) for i, item in enumerate(scored) if item.gold is not None)
-        value = reward(len(ticked), len(parsed.calls))
-        why = f"{len(ticked)} of {len(parsed.calls)} calls brought back an open gold"
-    return Score(
-        value=value,
-        calls=len(parsed.calls),
-        unparsable=parsed.unparsed,
-        ticked=ticked,
-        profile=profile.version,
-        metric=metric,
-        why=why,
-    )
-
-
-def _without_calls(content: str, unsolved: int, answer: str | None, solve_rate: float) -> tuple[float, str]:
-    if not content:
-        return EMPTY, "an empty response"
-    if any(mark in content for mark in CALL_MARKS):
-        return MALFORMED, "a call was begun but none could be read"
-    if answer is not None and normalise(answer) in normalise(content):
-        return 1 / (1 + unsolved), f"the answer is right, with {unsolved} golds left open"
-    if solve_rate == 1.0:
-        return FINISHED, "nothing was left to solve, but the answer is not there"
-    return 0.0, "no call and no right answer"
+    check_metric(metric)
+    judge = _Judge(parsed, unsolved, answer, solve_rate, metric, profile, context)
+    return judge.score(judge.board.record(parsed.calls, results, parsed.unparsed))
 
 
 def score_response(
@@ -143,11 +236,26 @@ def score_response(
     solve_rate: float = 0.0,
     metric: str = "solve_f1",
     profile: Profile = REFERENCE,
+    context: Context | None = None,
 ) -> Score:
-    """Parse one response, run its calls, score it. Arguments as for ``score_parsed``; ``sources`` by tool name."""
-    parsed = parse_response(response, profile)
-    results = sandbox.run(sandbox_calls(parsed.calls, sources))
-    return score_parsed(parsed, results, unsolved, answer=answer, solve_rate=solve_rate, metric=metric, profile=profile)
+    """Parse one response, run its calls, score it. Arguments as for ``ResponseScoring``.
+
+    Raises:
+        Unscorable: a call failed through a fault of ours.
+        InputError: there is no such metric.
+    """
+    scoring = ResponseScoring(
+        response,
+        unsolved,
+        sources,
+        answer=answer,
+        solve_rate=solve_rate,
+        metric=metric,
+        profiles=(profile,),
+        context=context,
+    )
+    probes = scoring.probes(sandbox.run(scoring.calls))
+    return scoring.scores(sandbox.run(probes))[0]
 
 
 def score_trajectory(
@@ -158,22 +266,51 @@ def score_trajectory(
     *,
     max_turns: int = 20,
     profile: Profile = REFERENCE,
+    context: Context | None = None,
 ) -> TrajectoryScore:
-    """Replay an episode's assistant texts and score the whole (paper, section 4.1).
+    """``score_trajectories`` under one profile."""
+    return score_trajectories(
+        turns, unsolved, sources, sandbox, max_turns=max_turns, profiles=(profile,), context=context
+    )[0]
 
-    The episode ends at the first turn without calls, or after ``max_turns`` turns.
+
+def score_trajectories(
+    turns: Sequence[str],
+    unsolved: Mapping[str, Sequence[str]],
+    sources: Mapping[str, str],
+    sandbox: Sandbox,
+    *,
+    max_turns: int = 20,
+    profiles: Sequence[Profile] = (REFERENCE,),
+    context: Context | None = None,
+) -> list[TrajectoryScore]:
+    """Replay an episode's assistant texts and score the whole, under each profile (paper, section 4.1).
+
+    To each profile the episode ends at the first turn in which it reads no call, or after ``max_turns`` turns.
 
     Raises:
         Unscorable: a call failed through a fault of ours.
     """
-    board = Scoreboard.of(unsolved, profile)
-    outputs: list[str] = []
+    boards = [Scoreboard.of(unsolved, profile, context) for profile in profiles]
+    outputs: list[list[str]] = [[] for _ in boards]
+    playing = list(range(len(boards)))
     for text in turns[:max_turns]:
-        parsed = profile.parser(text)
-        if not parsed.calls:
+        responses = [profiles[at].parser(text) for at in playing]
+        turn = Turn(responses, [boards[at] for at in playing], sources)
+        settled = turn.settle(sandbox.run(turn.probes(sandbox.run(turn.calls))))
+        for at, scored in zip(playing, settled, strict=True):
+            outputs[at] += [one.result.output for one in scored]
+        playing = [at for at, response in zip(playing, responses, strict=True) if response.calls]
+        if not playing:
             break
-        results = sandbox.run(sandbox_calls(parsed.calls, sources))
-        board.record(parsed.calls, results)
-        outputs += [result.output for result in results]
-    metrics = board.metrics()
-    return TrajectoryScore(precision=metrics.precision, recall=metrics.recall, f1=metrics.f1, outputs=tuple(outputs))
+    return [
+        TrajectoryScore(
+            precision=metrics.precision,
+            recall=metrics.recall,
+            f1=metrics.f1,
+            outputs=tuple(of_board),
+            profile=board.profile.version,
+        )
+        for board, of_board in zip(boards, outputs, strict=True)
+        for metrics in (board.metrics(),)
+    ]

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ftrl.environments import Environment
-from ftrl.rewards import Scoreboard, Unscorable, profile_named
-from ftrl.rewards.scoring import sandbox_calls
+from ftrl.rewards import Context, Scoreboard, Turn, Unscorable, profile_named, profiles_from
 from ftrl.rollouts.policy import ContextFull, EngineFault, Policy
 from ftrl.rollouts.settings import EpisodeSettings
 from ftrl.rollouts.trajectory import (
@@ -65,7 +64,7 @@ async def run_episode(
         sources: tool name → source, of the environment's tools.
         policy: who speaks.
         sandbox: where the calls run.
-        settings: limits, and the scoring profile.
+        settings: limits, and the scoring profile whose parser reads the turns; scored is under all profiles.
         key: names the episode.
 
     Raises:
@@ -87,7 +86,7 @@ async def run_episode(
         messages=tuple(episode.messages),
         calls=tuple(episode.calls),
         turns=tuple(episode.turns),
-        metrics=() if error is not None else (episode.metrics(),),
+        metrics=() if error is not None else episode.metrics(),
         error=error,
     )
 
@@ -99,8 +98,10 @@ class _Episode:
         self._environment = environment
         self._sources = sources
         self._settings = settings
-        self._profile = profile_named(settings.profile)
-        self._board = Scoreboard([(gold.tool, gold.value) for gold in environment.golds], self._profile)
+        golds = [(gold.tool, gold.value) for gold in environment.golds]
+        context = Context.of(environment, shown=settings.max_output_chars)
+        profiles = profiles_from(profile_named(settings.profile))
+        self._boards = [Scoreboard(golds, profile, context) for profile in profiles]
         self.messages: list[dict[str, Any]] = environment.messages()
         self.calls: list[TrajectoryCall] = []
         self.turns: list[AssistantTokens] = []
@@ -114,21 +115,24 @@ class _Episode:
                 return TrajectoryStatus.CONTEXT_FULL
             if generation.tokens is not None:
                 self.turns.append(generation.tokens)
-            response = _speakable(self._profile.parser(generation.text))
+            responses = [_speakable(board.profile.parser(generation.text)) for board in self._boards]
+            response = responses[0]
             self.messages.append(response.message([f"call_{turn}_{i}" for i in range(len(response.calls))]))
+            await self._call(turn, responses, sandbox)
             if not response.calls:
                 return TrajectoryStatus.CONTEXT_FULL if generation.context_ended else TrajectoryStatus.ANSWERED
-            await self._call(turn, response.calls, sandbox)
         return TrajectoryStatus.MAX_TURNS
 
-    async def _call(self, turn: int, calls: Sequence[ParsedCall], sandbox: ToolRunner) -> None:
-        results = await sandbox.run_async(sandbox_calls(calls, self._sources))
-        for i, scored in enumerate(self._board.record(calls, results)):
-            output = _mended(scored.result.output)
-            self.messages.append({"role": "tool", "content": output, "tool_call_id": f"call_{turn}_{i}"})
+    async def _call(self, number: int, responses: Sequence[ParsedResponse], sandbox: ToolRunner) -> None:
+        """Run the calls of a turn as the episode's own profile reads them, and record them on every board."""
+        turn = Turn(responses, self._boards, self._sources, played=True)
+        probes = turn.probes(await _run(sandbox, turn.calls))
+        for i, scored in enumerate(turn.settle(await _run(sandbox, probes))[0]):
+            output = _mended(scored.result.output[: self._settings.max_output_chars])
+            self.messages.append({"role": "tool", "content": output, "tool_call_id": f"call_{number}_{i}"})
             self.calls.append(
                 TrajectoryCall(
-                    turn=turn,
+                    turn=number,
                     name=scored.call.name,
                     arguments=scored.call.arguments,
                     output=output,
@@ -138,9 +142,17 @@ class _Episode:
                 )
             )
 
-    def metrics(self) -> Metrics:
-        scores = self._board.metrics()
-        return Metrics(profile=self._profile.version, precision=scores.precision, recall=scores.recall, f1=scores.f1)
+    def metrics(self) -> tuple[Metrics, ...]:
+        """Under every profile, the episode's own first."""
+        return tuple(
+            Metrics(profile=board.profile.version, precision=scores.precision, recall=scores.recall, f1=scores.f1)
+            for board in self._boards
+            for scores in (board.metrics(),)
+        )
+
+
+async def _run(sandbox: ToolRunner, calls: Sequence[Call]) -> list[CallResult]:
+    return await sandbox.run_async(calls) if calls else []
 
 
 def _speakable(response: ParsedResponse) -> ParsedResponse:

@@ -21,8 +21,15 @@ class EpisodeSettings(Settings):
     max_turns: int = Field(default=20, ge=1, description="Assistant turns at most (paper, section 4.1).")
     temperature: float = Field(default=1.0, ge=0, description="0 takes the likeliest token; 1 is right for training.")
     max_response_tokens: int = Field(default=1024, ge=1, description="Tokens of one assistant turn at most.")
+    max_output_chars: int | None = Field(
+        default=None, ge=1, description="Characters of a tool's output that are shown; all, as published, if left out."
+    )
     thinking: bool = Field(default=False, description="Passed to the chat template as enable_thinking.")
-    profile: str = Field(default="reference", description="Scoring profile; it also names the parser of calls.")
+    profile: str = Field(
+        default="reference",
+        description="Scoring profile whose parser reads the calls and whose ticks the snapshots follow; "
+        "scored is under every profile.",
+    )
 
 
 class EngineSettings(Settings):

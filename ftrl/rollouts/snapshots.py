@@ -6,12 +6,13 @@ conversation so far, and the golds that are still open. Training samples respons
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftrl.environments import Environment
 from ftrl.errors import FtrlError
+from ftrl.rewards import Earlier
 from ftrl.rollouts.trajectory import Trajectory, TrajectoryStatus
 
 
@@ -61,6 +62,17 @@ def snapshots(environment: Environment, trajectory: Trajectory) -> Iterator[Snap
             solved |= {call.gold for call in trajectory.calls if call.turn == turn and call.gold is not None}
             yield _snapshot(environment, trajectory, step, index + 1 + len(calls), solved)
         turn += 1
+
+
+def earlier_calls(messages: Sequence[Mapping[str, Any]]) -> tuple[Earlier, ...]:
+    """The calls that a conversation in OpenAI chat format holds, each with the output that it shows."""
+    outputs = {message["tool_call_id"]: message["content"] for message in messages if message["role"] == "tool"}
+    return tuple(
+        Earlier(call["function"]["name"], call["function"]["arguments"], outputs[call["id"]])
+        for message in messages
+        for call in message.get("tool_calls") or ()
+        if call["id"] in outputs
+    )
 
 
 def _snapshot(

@@ -101,7 +101,7 @@ class Trajectory(Record):
         messages: the conversation in OpenAI chat format, first user message included.
         calls: in the order in which they were made.
         turns: the tokens of each assistant turn; empty for a policy without tokens.
-        metrics: one entry a scoring profile; empty for ``infrastructure``.
+        metrics: one entry a scoring profile, that of the episode's settings first; empty for ``infrastructure``.
         error: what went wrong, for ``infrastructure``.
     """
 

@@ -5,11 +5,15 @@ and how many blocks looked like calls but could not be read.
 
 One module per model family, each a plain function; ``PARSERS`` names them. The functions are lenient in exactly
 the ways in which the published parsers are, since a reward is only comparable if both read the same calls.
+``parse_qwen_strict`` is for a reward that must not be tricked: it never reads thinking (``spoken``), and counts
+everything that was meant as a call.
 """
 
 from ftrl.tool_calls.llama31 import parse_llama31
 from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse, Parser
 from ftrl.tool_calls.qwen import parse_qwen, parse_qwen_one_call
+from ftrl.tool_calls.qwen_strict import parse_qwen_strict
+from ftrl.tool_calls.spoken import Spoken, listen
 
 PARSERS: dict[str, Parser] = {"qwen": parse_qwen, "llama31": parse_llama31}
 """Parsers by family name."""
@@ -19,7 +23,10 @@ __all__ = [
     "ParsedCall",
     "ParsedResponse",
     "Parser",
+    "Spoken",
+    "listen",
     "parse_llama31",
     "parse_qwen",
     "parse_qwen_one_call",
+    "parse_qwen_strict",
 ]

@@ -35,7 +35,11 @@ class RewardConfig(Part):
     """What is rewarded (paper, section 3.2)."""
 
     metric: str = Field(default="solve_f1", description="solve_f1, solve_pr, solve_rate or solve_precision.")
-    profile: str = Field(default="reference", description="The scoring rules that are trained on.")
+    profile: str = Field(
+        default="reference",
+        description="The scoring rules that are trained on: reference (the published ones) or strict "
+        "(docs/scoring.md). The step metrics show both.",
+    )
     workers: int = Field(default=8, ge=1, description="Reward actors; each has a sandbox of its own.")
     sandbox_workers: int = Field(default=2, ge=1, description="Tool processes per reward actor.")
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from ftrl.environments import Environment, EnvironmentStore
-from ftrl.rewards import profile_named, score_parsed
-from ftrl.rewards.scoring import parse_response, sandbox_calls
-from ftrl.sandbox import Sandbox
+from ftrl.rewards import Context, Earlier, ResponseScoring, TaskFacts, profile_named, profiles_from
+from ftrl.sandbox import Call, CallResult, Sandbox
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task as the reward needs it."""
+
+    environment: Environment
+    sources: dict[str, str]
+    facts: TaskFacts
 
 
 class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
@@ -26,19 +35,21 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         super().__init__(config, tokenizer, compute_score)
         settings = config.ftrl
         self._metric: str = settings.metric
-        self._profile = profile_named(settings.profile)
+        self._profiles = profiles_from(profile_named(settings.profile))
         self._store = EnvironmentStore.open(settings.environments)
         self._sandbox = Sandbox(workers=settings.sandbox_workers)
-        self._tasks: dict[str, tuple[Environment, dict[str, str]]] = {}
+        self._tasks: dict[str, _Task] = {}
 
-    def _task(self, environment_id: str) -> tuple[Environment, dict[str, str]]:
+    def _task(self, environment_id: str) -> _Task:
         if environment_id not in self._tasks:
             environment = self._store.get(environment_id)
-            self._tasks[environment_id] = (environment, self._store.sources(environment))
+            self._tasks[environment_id] = _Task(
+                environment, self._store.sources(environment), TaskFacts.of(environment)
+            )
         return self._tasks[environment_id]
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
-        """Score the last item of ``data``.
+        """Score the last item of ``data``: the reward by the profile that is trained on, the figures by all.
 
         Raises:
             Unscorable: a tool call failed through a fault of ours; verl then drops the whole group.
@@ -47,29 +58,39 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         row = item.non_tensor_batch
         length = int(row["response_len"])
         text = await asyncio.to_thread(self._decode, item.batch["responses"][:length])
-        environment, sources = await asyncio.to_thread(self._task, str(row["environment_id"]))
-        parsed = parse_response(text, self._profile)
-        results = await self._sandbox.run_async(sandbox_calls(parsed.calls, sources))
-        score = score_parsed(
-            parsed,
-            results,
+        task = await asyncio.to_thread(self._task, str(row["environment_id"]))
+        scoring = ResponseScoring(
+            text,
             json.loads(row["unsolved"]),
-            answer=environment.answer,
+            task.sources,
+            answer=task.environment.answer,
             solve_rate=float(row["solve_rate"]),
             metric=self._metric,
-            profile=self._profile,
+            profiles=self._profiles,
+            context=Context(task.facts, tuple(Earlier(*call) for call in json.loads(row["history"]))),
         )
+        results = await self._run(scoring.calls)
+        scores = scoring.scores(await self._run(scoring.probes(results)))
+        side_by_side = {
+            f"{what}_{profile.name}": value
+            for profile, score in zip(self._profiles, scores, strict=True)
+            for what, value in (("score", score.value), ("ticked", len(score.ticked)))
+        }
         return {
-            "reward_score": score.value,
+            "reward_score": scores[0].value,
             "reward_extra_info": {
-                "score": score.value,
-                "calls": score.calls,
-                "ticked": len(score.ticked),
-                "unparsable": score.unparsable,
+                "score": scores[0].value,
+                "calls": scores[0].calls,
+                "ticked": len(scores[0].ticked),
+                "unparsable": scores[0].unparsable,
+                **side_by_side,
                 "call_errors": sum(result.status.value != "ok" for result in results),
                 "tool_seconds": sum(result.seconds for result in results),
             },
         }
+
+    async def _run(self, calls: list[Call]) -> list[CallResult]:
+        return await self._sandbox.run_async(calls) if calls else []
 
     def _decode(self, response: Any) -> str:
         # As published: special tokens stay in the text; the end marks are taken off by the parser.

@@ -22,7 +22,7 @@ from ftrl.environments import Environment, EnvironmentStore
 from ftrl.errors import InputError
 from ftrl.rollouts.columns import trajectory_from_row
 from ftrl.rollouts.prompts import render_prompt, tokenise
-from ftrl.rollouts.snapshots import snapshots
+from ftrl.rollouts.snapshots import earlier_calls, snapshots
 from ftrl.rollouts.store import TrajectoryStore
 from ftrl.rollouts.trajectory import Trajectory
 
@@ -87,7 +87,8 @@ class SnapshotTokeniser:
 
         Returns:
             Columns ``environment_id``, ``trajectory_id``, ``step``, ``prompt_ids`` (list of int32), ``unsolved``
-            (JSON), ``solve_rate``, ``data_source``.
+            (JSON), ``solve_rate``, ``history`` (JSON: [name, arguments, output] of every earlier call),
+            ``data_source``.
         """
         trajectories = map(trajectory_from_row, table.to_pylist())
         rows = [row for trajectory in trajectories for row in self._rows(trajectory)]
@@ -99,6 +100,7 @@ class SnapshotTokeniser:
                 "prompt_ids": pa.list_(pa.int32()),
                 "unsolved": pa.string(),
                 "solve_rate": pa.float64(),
+                "history": pa.string(),
                 "data_source": pa.string(),
             }
         )
@@ -120,6 +122,10 @@ class SnapshotTokeniser:
                 "prompt_ids": prompt_ids,
                 "unsolved": json.dumps(snapshot.unsolved, ensure_ascii=False),
                 "solve_rate": snapshot.solve_rate,
+                "history": json.dumps(
+                    [(call.name, call.arguments, call.output) for call in earlier_calls(snapshot.messages)],
+                    ensure_ascii=False,
+                ),
                 "data_source": environment.data_source,
             }
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ftrl.rewards import METRICS, score_parsed, score_trajectory
-from ftrl.rewards.scoring import parse_response, sandbox_calls
+from ftrl.rewards.scoring import parse_response
+from ftrl.rewards.turn import sandbox_calls
 from ftrl.sandbox import Sandbox
 
 Lines = Callable[[str], list[dict[str, Any]]]
