@@ -19,8 +19,9 @@ def first_look(subject: Subject) -> Iterator[Attempt]:
         for filler in FILLERS:
             parameters = subject.parameters[tool]
             arguments = parameters.filled(filler)
-            # Where lists give every value away, there is no nonsense of the right type: it is a matter of choosing.
-            if not set(arguments) <= set(parameters.choices):
+            # Where lists give away all that must be said, nonsense is beside the point: it is a matter of choosing.
+            said = parameters.required or tuple(arguments)
+            if not set(said) <= set(parameters.choices):
                 yield Attempt(tool, arguments, Purpose.NONSENSE)
     for step in subject.environment.trace:
         yield Attempt(step.tool, dict(step.arguments), Purpose.GOLDEN, step.answer, step.id)

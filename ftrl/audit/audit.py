@@ -10,11 +10,12 @@ from types import TracebackType
 from ftrl.audit.attempts import closer_look, first_look
 from ftrl.audit.duplicates import Earlier
 from ftrl.audit.findings import TaskAudit
+from ftrl.audit.paying import settle_golden_calls, settle_trials
 from ftrl.audit.probes import PROBES
 from ftrl.audit.subject import STOPPED, Attempt, Subject, Trial
 from ftrl.environments import Environment, Tasks
 from ftrl.errors import FtrlError
-from ftrl.sandbox import CallResult, CallStatus, Limits, Sandbox
+from ftrl.sandbox import Call, CallResult, CallStatus, Limits, Sandbox
 
 LIMITS = Limits(seconds=2.0, output_bytes=128 * 1024)
 """What a call of an audit may use: a tool that needs more is found out, and holds nothing up."""
@@ -72,14 +73,17 @@ class Auditor:
         subjects = [Subject(self._rows + i, environment, sources) for i, (environment, sources) in enumerate(tasks)]
         self._rows += len(subjects)
         calls = [(subject, attempt) for subject in subjects for attempt in first_look(subject)]
-        both = zip(calls, self._run(self._sandbox, calls), self._run(self._other, calls), strict=True)
+        both = zip(calls, self._make(self._sandbox, calls), self._make(self._other, calls), strict=True)
         for (subject, attempt), result, again in both:
             subject.trials.append(Trial(attempt, result, again))
         calls = [(subject, attempt) for subject in subjects for attempt in closer_look(subject)]
-        for (subject, attempt), result in zip(calls, self._run(self._sandbox, calls), strict=True):
+        for (subject, attempt), result in zip(calls, self._make(self._sandbox, calls), strict=True):
             # A busy machine may stop a call too: the tool is to blame if it is stopped again.
-            repeated = self._run(self._other, [(subject, attempt)])[0] if result.status in STOPPED else None
+            repeated = self._make(self._other, [(subject, attempt)])[0] if result.status in STOPPED else None
             subject.trials.append(Trial(attempt, result, repeated))
+        settle_trials(subjects, self._probe)
+        for subject in subjects:
+            settle_golden_calls(subject, self._probe)
         return [self._judge(subject) for subject in subjects]
 
     def _judge(self, subject: Subject) -> TaskAudit:
@@ -97,18 +101,29 @@ class Auditor:
             findings=tuple(findings),
         )
 
-    def _run(self, sandbox: Sandbox, attempts: Sequence[tuple[Subject, Attempt]]) -> list[CallResult]:
-        calls = [attempt.call(subject.sources.get(attempt.tool)) for subject, attempt in attempts]
-        results = sandbox.run(calls)
-        for _ in range(TRIES - 1):
-            failed = [index for index, result in enumerate(results) if result.status is CallStatus.INFRASTRUCTURE]
-            if not failed:
-                return results
-            for index, result in zip(failed, sandbox.run([calls[index] for index in failed]), strict=True):
-                results[index] = result
-        if any(result.status is CallStatus.INFRASTRUCTURE for result in results):
-            raise FtrlError(f"the sandbox failed {TRIES} times on one call; `ftrl doctor` tells what is missing")
-        return results
+    def _make(self, sandbox: Sandbox, attempts: Sequence[tuple[Subject, Attempt]]) -> list[CallResult]:
+        return _run(sandbox, [attempt.call(subject.sources.get(attempt.tool)) for subject, attempt in attempts])
+
+    def _probe(self, calls: Sequence[Call]) -> list[CallResult]:
+        return _run(self._sandbox, calls)
+
+
+def _run(sandbox: Sandbox, calls: Sequence[Call]) -> list[CallResult]:
+    """Make calls; those that the sandbox, by its own fault, did not run are made again.
+
+    Raises:
+        FtrlError: it failed again and again.
+    """
+    results = sandbox.run(calls)
+    for _ in range(TRIES - 1):
+        failed = [index for index, result in enumerate(results) if result.status is CallStatus.INFRASTRUCTURE]
+        if not failed:
+            return results
+        for index, result in zip(failed, sandbox.run([calls[index] for index in failed]), strict=True):
+            results[index] = result
+    if any(result.status is CallStatus.INFRASTRUCTURE for result in results):
+        raise FtrlError(f"the sandbox failed {TRIES} times on one call; `ftrl doctor` tells what is missing")
+    return results
 
 
 def audit_tasks(tasks: Tasks, *, workers: int | None = None) -> Iterator[TaskAudit]:

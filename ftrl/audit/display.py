@@ -50,13 +50,13 @@ def _probes(report: AuditReport) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("probe")
     table.add_column("worst")
-    for heading in ("findings", "tasks", "share", *(f"ticks under {name}" for name in report.profiles)):
+    for heading in ("findings", "tasks", "share", *(f"paid under {name}" for name in report.profiles)):
         table.add_column(heading, justify="right")
     for probe, count in report.probes.items():
         if not count.findings:
             continue
-        ticks = [f"{count.ticks[name]:,}" if name in count.ticks else "-" for name in report.profiles]
+        paid = [f"{count.paid[name]:,}" if name in count.paid else "-" for name in report.profiles]
         worst = max(count.severities, key=lambda severity: severity.rank)
         figures = (f"{count.findings:,}", f"{count.tasks:,}", f"{count.share:.0%}")
-        table.add_row(probe, worst.value, *figures, *ticks, style=STYLES[worst])
+        table.add_row(probe, worst.value, *figures, *paid, style=STYLES[worst])
     return table

@@ -66,7 +66,7 @@ class Finding(Record):
         tool: the tool at fault, if it is one.
         gold: the gold concerned, if it is one.
         evidence: what was seen, as a line that a person can read.
-        ticks: for probes that try to be paid: scoring profile → whether it ticks the gold; else empty.
+        pays: for probes that try to be paid: scoring profile → what it would pay, 0 to 1; else empty.
     """
 
     probe: str
@@ -74,7 +74,7 @@ class Finding(Record):
     tool: str | None = None
     gold: str | None = None
     evidence: str
-    ticks: dict[str, bool] = Field(default_factory=dict)
+    pays: dict[str, float] = Field(default_factory=dict)
 
 
 class TaskAudit(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftrl.audit.findings import Finding, Severity
-from ftrl.audit.paying import stands_in, ticks, ticks_of_output
+from ftrl.audit.paying import pays, pays_for_output, stands_in
 from ftrl.audit.subject import Purpose, Subject
 from ftrl.sandbox import CallStatus
 
@@ -20,17 +20,15 @@ def echo(subject: Subject) -> Iterator[Finding]:
         if any(trial.ok and any(stands_in(trial.result.output, gold).values()) for trial in nonsense):
             continue  # it comes back for anything
         for trial in subject.trials_of(gold.tool, Purpose.ECHO):
-            if trial.attempt.gold == gold.value and trial.ok:
-                paid = ticks(subject, trial, gold)
-                if any(stands_in(trial.result.output, gold).values()):
-                    yield Finding(
-                        probe="echo",
-                        severity=Severity.INFO,
-                        tool=gold.tool,
-                        gold=gold.value,
-                        evidence=f"{trial.attempt.about}: {trial}",
-                        ticks=paid,
-                    )
+            if trial.attempt.gold == gold.value and trial.ok and any(stands_in(trial.result.output, gold).values()):
+                yield Finding(
+                    probe="echo",
+                    severity=Severity.INFO,
+                    tool=gold.tool,
+                    gold=gold.value,
+                    evidence=f"{trial.attempt.about}: {trial}",
+                    pays=pays(trial, gold),
+                )
 
 
 def gold_as_name(subject: Subject) -> Iterator[Finding]:
@@ -57,21 +55,20 @@ def time_out_text(subject: Subject) -> Iterator[Finding]:
                 tool=gold.tool,
                 gold=gold.value,
                 evidence="the gold stands in the tool's source; a time-out is never scored here",
-                ticks=ticks_of_output(subject, text, CallStatus.TIMEOUT, gold),
+                pays=pays_for_output(subject, gold, text, CallStatus.TIMEOUT),
             )
 
 
 def _named(subject: Subject, probe: str, severity: Severity, purpose: Purpose) -> Iterator[Finding]:
     for gold in subject.golds:
         for trial in subject.trials_of(gold.tool, purpose):
-            if trial.attempt.gold in (None, gold.value) and trial.result.status is CallStatus.TOOL_ERROR:
-                paid = ticks(subject, trial, gold)
-                if any(stands_in(trial.result.output, gold).values()):
-                    yield Finding(
-                        probe=probe,
-                        severity=severity,
-                        tool=gold.tool,
-                        gold=gold.value,
-                        evidence=str(trial),
-                        ticks=paid,
-                    )
+            failed = trial.attempt.gold in (None, gold.value) and trial.result.status is CallStatus.TOOL_ERROR
+            if failed and any(stands_in(trial.result.output, gold).values()):
+                yield Finding(
+                    probe=probe,
+                    severity=severity,
+                    tool=gold.tool,
+                    gold=gold.value,
+                    evidence=str(trial),
+                    pays=pays(trial, gold),
+                )

@@ -30,6 +30,7 @@ _PROBES: tuple[Probe, ...] = (
     texts.gold_in_document,
     texts.gold_in_other_output,
     texts.answer_in_question,
+    texts.answer_guessed,
     trace.golden_call_misses,
     trace.unreachable_gold,
     behaviour.constant_tool,

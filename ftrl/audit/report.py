@@ -20,6 +20,9 @@ from ftrl.rewards import PROFILES
 WORST = 10
 """Tasks that a report names."""
 
+LEAST_PAY = 0.05
+"""Pay that is worth speaking of: a strict profile may pay a guess among hundreds its share."""
+
 
 class ProbeCount(Record):
     """What one probe found.
@@ -29,14 +32,14 @@ class ProbeCount(Record):
         tasks: how many tasks have one.
         share: of all tasks, 0 to 1.
         severities: severity → findings.
-        ticks: scoring profile → findings whose gold it would tick; empty for probes that do not try to be paid.
+        paid: scoring profile → findings for which it would pay; empty for probes that do not try to be paid.
     """
 
     findings: int = 0
     tasks: int = 0
     share: float = 0.0
     severities: dict[Severity, int] = Field(default_factory=dict)
-    ticks: dict[str, int] = Field(default_factory=dict)
+    paid: dict[str, int] = Field(default_factory=dict)
 
 
 class WorstTask(Record):
@@ -86,7 +89,7 @@ class Tally:
         self._found: Counter[str] = Counter()
         self._in_tasks: Counter[str] = Counter()
         self._by_severity: Counter[tuple[str, Severity]] = Counter()
-        self._ticked: Counter[tuple[str, str]] = Counter()
+        self._paid: Counter[tuple[str, str]] = Counter()
         self._trying: set[str] = set()
         self._worst: list[tuple[tuple[int, int, int], WorstTask]] = []
 
@@ -102,9 +105,9 @@ class Tally:
         for finding in audit.findings:
             self._found[finding.probe] += 1
             self._by_severity[finding.probe, finding.severity] += 1
-            for profile, ticked in finding.ticks.items():
+            for profile, worth in finding.pays.items():
                 self._trying.add(finding.probe)
-                self._ticked[finding.probe, profile] += ticked
+                self._paid[finding.probe, profile] += worth >= LEAST_PAY
         if audit.severity is not Severity.INFO:
             self._keep(audit)
 
@@ -128,7 +131,7 @@ class Tally:
             tasks=self._in_tasks[probe],
             share=self._in_tasks[probe] / self._tasks if self._tasks else 0.0,
             severities={one: count for one in Severity if (count := self._by_severity[probe, one])},
-            ticks={name: self._ticked[probe, name] for name in PROFILES} if probe in self._trying else {},
+            paid={name: self._paid[probe, name] for name in PROFILES} if probe in self._trying else {},
         )
 
     def _keep(self, audit: TaskAudit) -> None:

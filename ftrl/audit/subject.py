@@ -13,6 +13,7 @@ from ftrl.audit.source import Source, read_source
 from ftrl.environments import Environment, Gold
 from ftrl.environments.checks import tool_name
 from ftrl.environments.schema import Json
+from ftrl.rewards import TaskFacts
 from ftrl.sandbox import Call, CallResult, CallStatus
 from ftrl.tool_calls import ParsedCall
 
@@ -83,6 +84,8 @@ class Trial:
     attempt: Attempt
     result: CallResult
     again: CallResult | None = None
+    pays: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Gold → scoring profile → what it would pay for this call: 1 for a tick; golds that are not there are left out."""
 
     @property
     def ok(self) -> bool:
@@ -119,12 +122,19 @@ class Subject:
         environment: the task.
         sources: tool name → source, as far as there are sources.
         trials: every call that was made, in order.
+        golden: scoring profile → index of a gold → what the golden calls, played in order, are paid for it.
     """
 
     row: int
     environment: Environment
     sources: Mapping[str, str]
     trials: list[Trial] = field(default_factory=list)
+    golden: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    @cached_property
+    def facts(self) -> TaskFacts:
+        """What a scoring profile may know of the task."""
+        return TaskFacts.of(self.environment)
 
     @cached_property
     def documents(self) -> dict[str, Json]:

@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from ftrl.audit.attempts import COMMON_ANSWERS
 from ftrl.audit.blind import knows
 from ftrl.audit.findings import Finding, Severity
-from ftrl.audit.paying import certain, stands_in
+from ftrl.audit.paying import certain, pays_for_text, stands_in
 from ftrl.audit.subject import BLIND, Purpose, Subject
 from ftrl.environments import Gold
-from ftrl.rewards import PROFILES, score_parsed
-from ftrl.tool_calls import ParsedResponse
 
 SHORT = 2
 """Characters of a gold that many texts hold by chance."""
@@ -72,21 +71,21 @@ def gold_in_other_output(subject: Subject) -> Iterator[Finding]:
 
 def answer_in_question(subject: Subject) -> Iterator[Finding]:
     """Repeating the question, without any call, is paid as the right answer."""
-    environment = subject.environment
-    if environment.answer is None:
-        return
-    response = ParsedResponse(content=environment.question)
-    paid = {}
-    for name, profile in PROFILES.items():
-        score = score_parsed(response, [], environment.unsolved(), answer=environment.answer, profile=profile)
-        paid[name] = score.value > 0.0
-    if any(paid.values()):
-        yield Finding(
-            probe="answer_in_question",
-            severity=Severity.LOW,
-            evidence=f"the answer '{environment.answer}' stands in the question",
-            ticks=paid,
-        )
+    evidence = f"the answer '{subject.environment.answer}' stands in the question"
+    yield from _answered(subject, "answer_in_question", subject.environment.question, evidence)
+
+
+def answer_guessed(subject: Subject) -> Iterator[Finding]:
+    """One fixed text of numbers, years, yes and no is paid as the right answer."""
+    evidence = f"the answer '{subject.environment.answer}' stands in a text of numbers, years, yes and no"
+    yield from _answered(subject, "answer_guessed", COMMON_ANSWERS, evidence)
+
+
+def _answered(subject: Subject, probe: str, text: str, evidence: str) -> Iterator[Finding]:
+    if subject.environment.answer is not None:
+        paid = pays_for_text(subject, text)
+        if any(paid.values()):
+            yield Finding(probe=probe, severity=Severity.LOW, evidence=evidence, pays=paid)
 
 
 def _handed_on(subject: Subject, step_id: str | None, gold: Gold) -> bool:

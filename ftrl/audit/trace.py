@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftrl.audit.findings import Finding, Severity
-from ftrl.audit.paying import ticks
 from ftrl.audit.reach import unreachable_word
 from ftrl.audit.subject import Purpose, Subject
 
 
 def golden_call_misses(subject: Subject) -> Iterator[Finding]:
-    """A gold is ticked by none of the golden calls of the trace."""
-    golden = [trial for trial in subject.trials if trial.attempt.purpose is Purpose.GOLDEN]
-    if not golden:
-        return
-    for gold in subject.golds:
-        own = [trial for trial in golden if trial.attempt.tool == gold.tool]
-        each = [ticks(subject, trial, gold) for trial in own]
-        paid = {name: any(one[name] for one in each) for name in (each[0] if each else {})}
-        if not paid or not all(paid.values()):
-            evidence = f"{own[0]}" if own else "the trace has no call of this tool"
+    """The golden calls of the trace, played in order, are not paid in full for a gold."""
+    for index, gold in enumerate(subject.environment.golds):
+        paid = {name: worths.get(index, 0.0) for name, worths in subject.golden.items()}
+        if paid and min(paid.values()) < 1.0:
+            own = list(subject.trials_of(gold.tool, Purpose.GOLDEN))
+            # The one that is meant to bring it, or any of its tool.
+            meant = [trial for trial in own if trial.attempt.gold == gold.value] or own
             yield Finding(
                 probe="golden_call_misses",
-                severity=Severity.SEVERE,
+                severity=Severity.HIGH if min(paid.values()) else Severity.SEVERE,
                 tool=gold.tool,
                 gold=gold.value,
-                evidence=evidence,
-                ticks=paid,
+                evidence=str(meant[0]) if meant else "the trace has no call of this tool",
+                pays=paid,
             )
 
 

@@ -27,7 +27,7 @@ def test_a_sound_task_has_no_finding_above_info(audit: Callable[..., TaskAudit])
 def test_a_default_that_is_the_answer_pays_for_no_arguments(found: Found) -> None:
     source = "def people(city='Lyon'):\n    return {'Lyon': '522,250', 'Nantes': '320,732'}[city]"
     (finding,) = found("no_arguments", source, required=[])
-    assert (finding.severity, finding.gold, finding.ticks["reference"]) == (Severity.SEVERE, "522,250", True)
+    assert (finding.severity, finding.gold, finding.pays["reference"]) == (Severity.SEVERE, "522,250", 1.0)
     assert finding.evidence == "people() → 522,250"
 
 
@@ -108,7 +108,7 @@ def test_an_error_text_that_tells_the_gold_is_found(found: Found) -> None:
     source = "def people(city):\n    raise LookupError('unknown city; did you mean Lyon with 522,250?')"
     (finding,) = found("error_text", source)
     assert finding.severity is Severity.HIGH
-    assert finding.ticks["reference"] is True
+    assert finding.pays["reference"] == 1.0
     assert not found("error_text")
 
 

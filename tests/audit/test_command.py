@@ -79,7 +79,7 @@ def test_audit_prints_json_with_every_task_and_writes_lines(ftrl: Run, file: str
     assert printed["report"]["grades"] == {"A": 2, "B": 0, "C": 0, "D": 1}
     assert [task["grade"] for task in printed["tasks"]] == ["A", "D", "A"]
     assert [task["severity"] for task in printed["tasks"]] == ["info", "severe", "info"]
-    assert printed["tasks"][1]["findings"][0]["ticks"]["reference"] is True
+    assert printed["tasks"][1]["findings"][0]["pays"]["reference"] == 1.0
     lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert lines == printed["tasks"]
 

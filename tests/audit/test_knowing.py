@@ -22,7 +22,7 @@ def test_an_argument_that_comes_back_is_an_echo_of_each_gold_put_in(found: Found
         ("320,732", "city"),
     ]
     assert {finding.severity for finding in findings} == {Severity.INFO}
-    assert all(finding.ticks["reference"] for finding in findings)
+    assert all(finding.pays["reference"] for finding in findings)
 
 
 def test_a_list_of_texts_and_a_number_can_echo_too(found: Found) -> None:
@@ -48,7 +48,7 @@ def test_what_is_no_echo_is_not_called_one(found: Found, source: str) -> None:
 
 def test_the_gold_as_the_name_of_an_argument_comes_back_in_the_error_text(found: Found) -> None:
     (finding,) = found("gold_as_name")
-    assert finding.ticks["reference"] is True
+    assert finding.pays["reference"] == 1.0
     assert "unexpected keyword argument '522,250'" in finding.evidence
 
 
@@ -60,7 +60,7 @@ def test_a_tool_that_takes_any_name_repeats_none(found: Found) -> None:
 def test_a_gold_that_one_fixed_name_holds_is_easy_to_guess(found: Found, gold: str) -> None:
     (finding,) = found("guess_as_name", golds=(gold,))
     assert finding.severity is Severity.LOW
-    assert finding.ticks["reference"] is True
+    assert finding.pays["reference"] == 1.0
 
 
 def test_a_gold_that_is_hard_to_guess_is_not_blamed(found: Found) -> None:
@@ -69,5 +69,5 @@ def test_a_gold_that_is_hard_to_guess_is_not_blamed(found: Found) -> None:
 
 def test_the_published_time_out_text_would_hold_the_gold_but_pays_under_no_profile(found: Found) -> None:
     (finding,) = found("time_out_text")
-    assert set(finding.ticks.values()) == {False}
+    assert set(finding.pays.values()) == {0.0}
     assert not found("time_out_text", golds=("Roald Amundsen",))

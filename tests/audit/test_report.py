@@ -6,8 +6,8 @@ from ftrl.audit import Finding, Grade, Severity, Tally, TaskAudit, grade_named, 
 from ftrl.rewards import PROFILES
 
 
-def finding(probe: str = "echo", severity: Severity = Severity.INFO, **ticks: bool) -> Finding:
-    return Finding(probe=probe, severity=severity, evidence="seen", ticks=ticks)
+def finding(probe: str = "echo", severity: Severity = Severity.INFO, **pays: float) -> Finding:
+    return Finding(probe=probe, severity=severity, evidence="seen", pays=pays)
 
 
 def audited(row: int, *findings: Finding) -> TaskAudit:
@@ -26,9 +26,9 @@ def test_a_grade_meets_those_below_it() -> None:
     assert grade_named("c") is Grade.C
 
 
-def test_a_tally_counts_findings_tasks_and_what_profiles_would_tick() -> None:
+def test_a_tally_counts_findings_tasks_and_what_profiles_would_pay() -> None:
     tally = Tally()
-    tally.add(audited(0, finding("echo", reference=True), finding("echo", reference=False)))
+    tally.add(audited(0, finding("echo", reference=1.0), finding("echo", reference=0.0)))
     tally.add(audited(1, finding("short_gold", Severity.LOW)))
     report = tally.report()
     assert (report.tasks, report.golds, report.tools, report.calls) == (2, 4, 6, 20)
@@ -37,9 +37,9 @@ def test_a_tally_counts_findings_tasks_and_what_profiles_would_tick() -> None:
         "tasks": 1,
         "share": 0.5,
         "severities": {Severity.INFO: 2},
-        "ticks": {name: int(name == "reference") for name in PROFILES},
+        "paid": {name: int(name == "reference") for name in PROFILES},
     }
-    assert report.probes["short_gold"].ticks == {}
+    assert report.probes["short_gold"].paid == {}
     assert report.probes["slow_tool"].findings == 0
     assert report.severities == {Severity.INFO: 1, Severity.LOW: 1, Severity.HIGH: 0, Severity.SEVERE: 0}
     assert report.grades == {Grade.A: 1, Grade.B: 1, Grade.C: 0, Grade.D: 0}

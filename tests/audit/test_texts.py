@@ -62,7 +62,7 @@ def test_a_golden_call_that_tells_the_gold_of_a_later_hop_is_found(found: Found)
 def test_an_answer_that_stands_in_the_question_is_paid_without_a_call(found: Found) -> None:
     asked = "Which has more people, Lyon or Nantes? Think of both."
     (finding,) = found("answer_in_question", question=asked, answer="Lyon")
-    assert finding.ticks["reference"] is True
+    assert finding.pays == {"reference": 0.5, "strict": 0.0}  # the right answer, with one gold left open
     assert not found("answer_in_question", question=asked + "!", answer="522,250")
     assert not found("answer_in_question", question=asked + "?", answer=None)
 
@@ -71,3 +71,11 @@ def test_an_answer_that_stands_in_the_question_is_paid_without_a_call(found: Fou
 def test_all_parts_of_a_gold_count(found: Found, gold: str) -> None:
     assert found("gold_in_question", golds=(gold,), question=f"Lyon and Nantes ({gold[0]}): how many people?")
     assert not found("gold_in_question", golds=(gold,), question=f"Lyon ({gold[0]}): how many people?")
+
+
+@pytest.mark.parametrize("answer", ["39", "1969", "no"])
+def test_an_answer_that_one_fixed_text_holds_is_easy_to_guess(found: Found, answer: str) -> None:
+    (finding,) = found("answer_guessed", answer=answer)
+    assert finding.pays["reference"] == 0.5
+    assert finding.pays["strict"] < 0.1
+    assert not found("answer_guessed", answer="Roald Amundsen")

@@ -15,7 +15,7 @@ Found = Callable[..., list[Finding]]
 
 def test_a_golden_call_that_does_not_bring_its_gold_is_severe(found: Found) -> None:
     (finding,) = found("golden_call_misses", golden=(("522,250", "people", {"city": "Nantes"}),))
-    assert (finding.severity, finding.ticks["reference"]) == (Severity.SEVERE, False)
+    assert (finding.severity, finding.pays["reference"]) == (Severity.SEVERE, 0.0)
     assert "320,732" in finding.evidence
 
 
