@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 MIB = 1024 * 1024
 
@@ -39,8 +40,7 @@ class Call:
                 raise TypeError(f"Call.{field} must be text, not {type(getattr(self, field)).__name__}")
 
 
-@dataclass(frozen=True)
-class CallResult:
+class CallResult(NamedTuple):
     """What the model would see, how the call ended, and how long it took."""
 
     output: str

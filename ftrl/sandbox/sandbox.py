@@ -4,37 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from ftrl.errors import FtrlError
-from ftrl.sandbox.calls import Call, CallResult, Limits
-from ftrl.sandbox.pool import Batch, Pool
+from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
+from ftrl.sandbox.pool import Job, Pool
+from ftrl.sandbox.results import Proofs, ResultCache
+from ftrl.sandbox.warm import WarmPool
 from ftrl.sandbox.worker_process import WorkerFailure
 
 DEFAULT_LIMITS = Limits()
-_IN_FLIGHT_PER_WORKER = 32
+CACHE_BYTES = 64 * 1024 * 1024
+CALLS_OF_A_BATCH = 64
+CALLS_OF_A_FORK = 64
+_GROUPS_OF_A_BATCH = 64
+_IN_FLIGHT_PER_WORKER = 64
+"""Batches of a stream."""
 
 
 class Sandbox:
     """Runs tool source that nobody trusts in jailed worker processes. Threads and coroutines may share one.
+
+    A call takes one of two paths. Tools that are proven to keep nothing and reach nothing (``ftrl.sandbox.proof``) run
+    in warm interpreters; results of those that are functions of their arguments are kept. All others run in processes
+    forked for the purpose: one for the calls of a response, or one for a single call where the source mentions
+    anything that reaches beyond the call.
 
     Args:
         workers: how many calls run at the same time; as many as this process may use cores if None.
         limits: what one call may use.
         legacy_namespace: give tools the names that the published host happens to import (``json``, ``sleep``,
             ``deepcopy``, ``sha256``, …); 17 of the 1,852 tools of the published test set rely on them.
+        warm: let proven tools share interpreters; without, every call takes the fork path.
+        cache_bytes: memory for results of deterministic calls; 0 keeps none.
 
     Raises:
         FtrlError: a worker process cannot be started here.
     """
 
     def __init__(
-        self, workers: int | None = None, limits: Limits = DEFAULT_LIMITS, *, legacy_namespace: bool = True
+        self,
+        workers: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        legacy_namespace: bool = True,
+        warm: bool = True,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"a sandbox needs at least one worker, not {workers}")
@@ -45,52 +67,75 @@ class Sandbox:
             self._pool = Pool(self.workers, limits, legacy_namespace=legacy_namespace)
         except WorkerFailure as failure:
             raise FtrlError(f"the sandbox cannot start: {failure}") from failure
-        self._closer = weakref.finalize(self, self._pool.close)
+        self._warm = WarmPool(self.workers, limits, legacy_namespace=legacy_namespace) if warm else None
+        self._proofs = Proofs()
+        self._cache = ResultCache(cache_bytes)
+        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="ftrl-sandbox-warm")
+        self._closer = weakref.finalize(self, _close, self._pool, self._warm, self._threads)
 
     def run(self, calls: Sequence[Call]) -> list[CallResult]:
-        """Make the calls, side by side, and wait. Results come in the order of the calls."""
-        return self._submit(calls).result()
+        """Make the calls of one response, side by side, and wait. Results come in the order of the calls."""
+        if self._warm is not None and len(calls) <= CALLS_OF_A_BATCH and all(map(self._proofs.warm, calls)):
+            self._check_usable()
+            results = self._run_all_warm(self._warm, calls)
+            if results is not None:
+                return results
+        return self._submit([calls]).result()
+
+    def run_groups(self, groups: Sequence[Sequence[Call]]) -> list[list[CallResult]]:
+        """Make the calls of many responses and wait: one list of results for each."""
+        results = iter(self._submit(groups).result())
+        return [list(itertools.islice(results, len(group))) for group in groups]
 
     async def run_async(self, calls: Sequence[Call]) -> list[CallResult]:
         """Like ``run``, without blocking the event loop. Cancelling drops the calls that have not begun."""
-        self._check_usable()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[CallResult]] = loop.create_future()
+        done = asyncio.Event()
 
-        def hand_over(results: list[CallResult]) -> None:
-            if not future.done():
-                future.set_result(results)
-
-        def finished(results: list[CallResult]) -> None:
+        def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(hand_over, results)
+                loop.call_soon_threadsafe(done.set)
 
-        if not calls:
-            return []
-        batch = Batch(calls, finished)
-        self._pool.submit(batch)
+        pending = self._submit([calls], tell, wait_here=False)
         try:
-            return await future
+            await done.wait()
+            return pending.result()
         finally:
-            batch.abandoned = True
+            pending.abandoned = True
 
     def stream(self, calls: Iterable[Call]) -> Iterator[CallResult]:
-        """Make any number of calls in bounded memory; results come in the order of the calls."""
-        waiting: deque[_Pending] = deque()
+        """Make any number of unrelated calls in bounded memory; results come in the order of the calls."""
+        for results in self.stream_groups([call] for call in calls):
+            yield results[0]
+
+    def stream_groups(self, groups: Iterable[Sequence[Call]]) -> Iterator[list[CallResult]]:
+        """Make the calls of any number of responses in bounded memory; their results come in order.
+
+        A call that hangs holds up no call of another response, as long as not too many wait behind it.
+        """
+        waiting: deque[tuple[list[Sequence[Call]], _Pending]] = deque()
+
+        def first() -> Iterator[list[CallResult]]:
+            batch, pending = waiting.popleft()
+            results = iter(pending.result())
+            for group in batch:
+                yield list(itertools.islice(results, len(group)))
+
+        source = iter(groups)
         try:
-            for call in calls:
-                waiting.append(self._submit([call]))
-                if len(waiting) >= self.workers * _IN_FLIGHT_PER_WORKER:
-                    yield waiting.popleft().result()[0]
+            while batch := list(itertools.islice(source, _GROUPS_OF_A_BATCH)):
+                waiting.append((batch, self._submit(batch, wait_here=False)))
+                while waiting and (len(waiting) > self.workers * _IN_FLIGHT_PER_WORKER or waiting[0][1].done()):
+                    yield from first()
             while waiting:
-                yield waiting.popleft().result()[0]
+                yield from first()
         finally:
-            for pending in waiting:
-                pending.batch.abandoned = True
+            for _, pending in waiting:
+                pending.abandoned = True
 
     def worker_pids(self) -> list[int]:
         """Process ids of the running workers, for those who watch over them."""
-        return self._pool.worker_pids()
+        return [*self._pool.worker_pids(), *(self._warm.worker_pids() if self._warm else ())]
 
     def close(self) -> None:
         """Kill the workers. Calls still waiting elsewhere are answered as ``infrastructure``."""
@@ -105,11 +150,90 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _submit(self, calls: Sequence[Call]) -> _Pending:
+    def _submit(
+        self,
+        groups: Sequence[Sequence[Call]],
+        finished: Callable[[], None] | None = None,
+        *,
+        wait_here: bool = True,
+    ) -> _Pending:
+        """Send every call on its path.
+
+        Args:
+            groups: the calls of some responses.
+            finished: called once, from any thread, when all results are there.
+            wait_here: the caller will wait anyway, so its own thread may do some of the work.
+        """
         self._check_usable()
-        pending = _Pending(calls)
-        self._pool.submit(pending.batch)
+        pending = _Pending([call for group in groups for call in group], finished)
+        warm: list[int] = []
+        jobs: list[Job] = []
+        at = 0
+        for group in groups:
+            forks: list[int] = []
+            for index, call in enumerate(group, start=at):
+                if self._warm is None or not self._proofs.warm(call):
+                    forks.append(index)
+                elif (known := self._known(call)) is not None:
+                    pending.deliver([index], [known])
+                else:
+                    warm.append(index)
+                    if len(warm) == CALLS_OF_A_BATCH:
+                        self._threads.submit(self._run_warm, pending, warm)
+                        warm = []
+            jobs += self._jobs(pending, forks)
+            at += len(group)
+        if jobs:
+            self._pool.submit(jobs)
+        if warm and wait_here:
+            self._run_warm(pending, warm)
+        elif warm:
+            self._threads.submit(self._run_warm, pending, warm)
+        pending.all_sent()
         return pending
+
+    def _jobs(self, pending: _Pending, indexes: list[int]) -> Iterator[Job]:
+        """The calls of one response as jobs: a fork of its own for what is wild, one for some of the others."""
+        tame: list[int] = []
+        for index in indexes:
+            if self._proofs.of(pending.calls[index].source).wild:
+                yield self._job(pending, [index], roomy=True)
+            else:
+                tame.append(index)
+        for start in range(0, len(tame), CALLS_OF_A_FORK):
+            yield self._job(pending, tame[start : start + CALLS_OF_A_FORK], roomy=False)
+
+    def _run_warm(self, pending: _Pending, indexes: list[int]) -> None:
+        assert self._warm is not None
+        if pending.abandoned:
+            return
+        results = self._make_warm(self._warm, [pending.calls[index] for index in indexes])
+        if results is None:
+            # One of them hung, or ended the worker; forked one by one, each gets what it deserves.
+            self._pool.submit([self._job(pending, [index], roomy=False) for index in indexes])
+        else:
+            pending.deliver(indexes, results)
+
+    def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult] | None:
+        """The results of calls of proven tools, if nothing went wrong."""
+        known = [self._known(call) for call in calls]
+        missing = [call for call, result in zip(calls, known, strict=True) if result is None]
+        made = self._make_warm(warm, missing) if missing else []
+        if made is None:
+            return None
+        news = iter(made)
+        return [result or next(news) for result in known]
+
+    def _make_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult] | None:
+        results = warm.run([(self._proofs.compiled(call.source), call) for call in calls])
+        if results is not None and self._cache.keeps:
+            for call, result in zip(calls, results, strict=True):
+                if self._proofs.of(call.source).deterministic:
+                    self._cache.keep(call, result)
+        return results
+
+    def _known(self, call: Call) -> CallResult | None:
+        return self._cache.get(call) if self._cache.keeps else None
 
     def _check_usable(self) -> None:
         if not self._closer.alive:
@@ -117,27 +241,72 @@ class Sandbox:
         if os.getpid() != self._owner:
             raise FtrlError("a sandbox does not survive a fork; make one in each process")
 
+    def _job(self, pending: _Pending, indexes: list[int], *, roomy: bool) -> Job:
+        calls = [pending.calls[index] for index in indexes]
+
+        def deliver(position: int, result: CallResult) -> None:
+            if result.status is CallStatus.TIMEOUT:
+                self._proofs.found_slow(calls[position].source)
+            pending.deliver([indexes[position]], [result])
+
+        codes = [self._proofs.compiled(call.source) for call in calls]
+        return Job(calls, codes, roomy, deliver, lambda: not pending.abandoned)
+
 
 class _Pending:
-    """Results that are still being worked on, for a thread that will wait for them."""
+    """Results that are still being worked on."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self._done = threading.Event()
-        self._results: list[CallResult] = []
-        self.batch = Batch(calls, self._finish)
-        if not calls:
-            self._done.set()
+    def __init__(self, calls: list[Call], finished: Callable[[], None] | None) -> None:
+        self.calls = calls
+        self.abandoned = False
+        """Set when nobody waits any more: calls not yet begun are dropped."""
+        self._finished = finished
+        self._results: list[CallResult | None] = [None] * len(calls)
+        self._missing = len(calls) + 1  # one for the sending
+        self._lock = threading.Lock()
+        self._event: threading.Event | None = None
+
+    def deliver(self, indexes: Sequence[int], results: Sequence[CallResult]) -> None:
+        """Take the results of some calls."""
+        for index, result in zip(indexes, results, strict=True):
+            self._results[index] = result
+        self._fewer(len(indexes))
+
+    def all_sent(self) -> None:
+        """Every call is on its way."""
+        self._fewer(1)
+
+    def done(self) -> bool:
+        return not self._missing
 
     def result(self) -> list[CallResult]:
-        try:
-            self._done.wait()
-        finally:
-            self.batch.abandoned = True
-        return self._results
+        """Wait, and take the results."""
+        with self._lock:
+            if self._missing:
+                self._event = threading.Event()
+        if self._event is not None:
+            try:
+                self._event.wait()
+            finally:
+                self.abandoned = True
+        return [result for result in self._results if result is not None]
 
-    def _finish(self, results: list[CallResult]) -> None:
-        self._results = results
-        self._done.set()
+    def _fewer(self, count: int) -> None:
+        with self._lock:
+            self._missing -= count
+            if self._missing:
+                return
+        if self._event is not None:
+            self._event.set()
+        if self._finished is not None:
+            self._finished()
+
+
+def _close(pool: Pool, warm: WarmPool | None, threads: ThreadPoolExecutor) -> None:
+    if warm is not None:
+        warm.close()
+    pool.close()
+    threads.shutdown(wait=False)
 
 
 def _usable_cores() -> int:

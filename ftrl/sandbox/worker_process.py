@@ -1,4 +1,4 @@
-"""The main process's handle on one worker: start it, put a call to it, kill it."""
+"""The main process's handle on one worker: start it, talk to it, kill it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ import importlib.util
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
+from ftrl.sandbox.calls import Limits
 from ftrl.sandbox.jail import wire
 
 _ENTRY = Path(__file__).parent / "jail" / "__main__.py"
 _SECONDS_TO_START = 60.0
-_SECONDS_OF_GRACE = 15.0
-"""How long past a call's own limit the zygote may take to say so, on a machine that is busy."""
-
 _LONGEST_REPORT = 1 << 16
-_ROOM_FOR_AN_ERROR = 1 << 17
 
 _NEEDED_TO_START = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 """What some Pythons cannot start without; the worker's own environment is emptied before any call."""
@@ -47,26 +42,31 @@ class WorkerFailure(Exception):
 
 
 class WorkerProcess:
-    """A running worker. Used by one thread at a time, which must live as long as the worker.
+    """A running worker: a zygote, or a warm interpreter. The thread that makes it must live as long as it does.
 
     Args:
         limits: what each call may use.
         legacy_namespace: whether tools see the names that the published host imports.
+        warm: whether it is a warm interpreter.
+
+    Attributes:
+        socket: our end of the connection; used by one thread at a time.
+        layers: what isolates it.
 
     Raises:
         WorkerFailure: it did not start.
     """
 
-    def __init__(self, limits: Limits, *, legacy_namespace: bool) -> None:
+    def __init__(self, limits: Limits, *, legacy_namespace: bool, warm: bool = False) -> None:
         self._limits = limits
         try:
-            self._socket, theirs = socket.socketpair()
+            self.socket, theirs = socket.socketpair()
             with theirs:
                 self._process = _start(theirs)
         except OSError as error:  # no interpreter, or no descriptors, processes or memory left
             raise WorkerFailure(f"a worker process did not start: {error}") from error
         try:
-            self.layers = self._introduce(legacy_namespace)
+            self.layers = self._introduce(legacy_namespace, warm)
         except BaseException:
             self.release()
             raise
@@ -76,46 +76,21 @@ class WorkerProcess:
         """The worker's process id."""
         return self._process.pid
 
-    def call(self, call: Call) -> CallResult:
-        """Make one call.
-
-        Raises:
-            WorkerFailure: no answer; the worker is of no further use.
-        """
-        fields = [_encoded(call.name), _encoded(call.arguments)]
-        if call.source is not None:
-            fields.append(_encoded(call.source))
-        self._socket.settimeout(self._limits.seconds + _SECONDS_OF_GRACE)
-        try:
-            self._socket.sendall(wire.pack(*fields))
-            longest = self._limits.output_bytes + len(fields[0]) + _ROOM_FOR_AN_ERROR
-            reply = wire.receive(self._socket.recv, longest)
-            if reply is None:
-                raise WorkerFailure("the worker process ended")
-            status, output, seconds = reply
-            return CallResult(
-                output.decode("utf-8", "replace"),
-                CallStatus(status.decode("ascii")),
-                struct.unpack("<d", seconds)[0],
-            )
-        except (OSError, ValueError, struct.error) as error:
-            raise WorkerFailure(f"no answer from the worker process: {error}") from error
-
     def kill(self) -> None:
         """End the worker and all that runs in it, at once. Safe from any thread, and more than once."""
         self._process.kill()
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self.socket.shutdown(socket.SHUT_RDWR)
         self._process.wait()
 
     def release(self) -> None:
-        """Kill the worker and close our ends; by the thread that uses it."""
+        """Kill the worker and close our ends, when nobody uses it any more."""
         self.kill()
-        self._socket.close()
+        self.socket.close()
         if self._process.stderr is not None:
             self._process.stderr.close()
 
-    def _introduce(self, legacy_namespace: bool) -> list[LayerReport]:
+    def _introduce(self, legacy_namespace: bool, warm: bool) -> list[LayerReport]:
         settings = {
             "seconds": self._limits.seconds,
             "memory_bytes": self._limits.memory_bytes,
@@ -123,12 +98,13 @@ class WorkerProcess:
             "processes": self._limits.processes,
             "legacy": legacy_namespace,
             "packages": _paths_of(_PACKAGES_OF_THE_PUBLISHED_HOST) if legacy_namespace else [],
+            "warm": warm,
             "parent": os.getpid(),
         }
-        self._socket.settimeout(_SECONDS_TO_START)
+        self.socket.settimeout(_SECONDS_TO_START)
         try:
-            self._socket.sendall(wire.pack(json.dumps(settings).encode()))
-            report = wire.receive(self._socket.recv, _LONGEST_REPORT)
+            self.socket.sendall(wire.pack(json.dumps(settings).encode()))
+            report = wire.receive(self.socket.recv, _LONGEST_REPORT)
             if report is None:
                 raise WorkerFailure(f"a worker process did not start: {self._last_words()}")
             return [LayerReport(name, active, why or None) for name, active, why in json.loads(report[0])]
@@ -171,7 +147,3 @@ def _paths_of(packages: Sequence[str]) -> list[str]:
         if spec is not None
     ]
     return [os.path.realpath(place) for place in places if place is not None]
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftrl.sandbox import Limits, Sandbox
+from ftrl.sandbox import Call, Limits, Sandbox
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,8 @@ def sandbox() -> Iterator[Sandbox]:
 def strict_sandbox() -> Iterator[Sandbox]:
     """For hostile tools: as jailed as can be, and out of patience soon."""
     os.environ["FTRL_CANARY"] = "secret-of-the-host"
-    with Sandbox(workers=2, limits=Limits(seconds=1.5, memory_bytes=256 * 2**20)) as running:
+    with Sandbox(workers=2, limits=Limits(seconds=1.5, memory_bytes=256 * 2**20), cache_bytes=0) as running:
+        running.run([Call("one", "{}", "def one():\n    return 1")] * 200)  # starts the warm interpreters, too
         yield running
     del os.environ["FTRL_CANARY"]
 

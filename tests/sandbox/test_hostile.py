@@ -11,6 +11,7 @@ import pytest
 
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox, isolation_report
 
+PROVEN = "def double(x):\n    return {'doubled': 2 * x}"
 HONEST = "import json\ndef double(x):\n    import json\n    return {'doubled': json.loads(json.dumps(x)) * 2}"
 
 PUBLISHED_ATTACKS = (
@@ -42,10 +43,12 @@ def attack(sandbox: Sandbox, source: str, arguments: str = "{}", name: str = "f"
 
 
 def assert_next_calls_are_right(sandbox: Sandbox) -> None:
-    for result in sandbox.run([Call("double", f'{{"x": {x}}}', HONEST) for x in range(4)]):
-        assert result.status is CallStatus.OK
-    outputs = [r.output for r in sandbox.run([Call("double", f'{{"x": {x}}}', HONEST) for x in range(4)])]
-    assert outputs == [f'{{"doubled": {2 * x}}}' for x in range(4)]
+    """On the warm path and on the fork path, and in every worker."""
+    for source in (HONEST, PROVEN):
+        for _ in range(2):
+            results = sandbox.run_groups([[Call("double", f'{{"x": {x}}}', source)] for x in range(4)])
+            assert [result.status for (result,) in results] == [CallStatus.OK] * 4
+            assert [result.output for (result,) in results] == [f'{{"doubled": {2 * x}}}' for x in range(4)]
 
 
 @pytest.fixture
@@ -86,7 +89,8 @@ def test_an_attack_is_contained_and_leaves_nothing_behind(
     assert_next_calls_are_right(strict_sandbox)
     assert sorted(path.name for path in host_folder.iterdir()) == ["marker"]
     assert (host_folder / "marker").read_text() == "of the host"
-    assert soon(lambda: processes_below(os.getpid()) <= before), "the attack left processes behind"
+    # Counted, not compared: a worker that ran out of memory is replaced.
+    assert soon(lambda: len(processes_below(os.getpid())) <= len(before)), "the attack left processes behind"
 
 
 def test_what_a_call_writes_is_not_there_for_the_next(strict_sandbox: Sandbox) -> None:

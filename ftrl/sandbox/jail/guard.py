@@ -1,4 +1,4 @@
-"""Keeps one call's processes apart from the zygote, and makes sure that none of them outlives the call."""
+"""Keeps children apart from the zygote and each other, and makes sure that nothing of them outlives its job."""
 
 from __future__ import annotations
 
@@ -11,63 +11,57 @@ import sys
 from . import filesystem, linux, seccomp
 from .layers import Layers
 
+_NICER = 5
+
 
 class Guard:
-    """Around each call: confine its process before, sweep up after it.
+    """Around each child: confine it before it makes calls, sweep up after it.
 
     Args:
-        alone: the zygote is the first process of a PID namespace, so "every other process" is the call's.
-        own_root: the call may have left files in the scratch folder.
         layers: where to record what holds.
+        alone: the zygote is the first process of a PID namespace, so "every other process" is the child's.
+        own_root: children may have left files in the scratch folder.
     """
 
     def __init__(self, layers: Layers, *, alone: bool, own_root: bool) -> None:
         self._alone = alone
         self._own_root = own_root
-        self._filter_per_call: seccomp.Filter | None = None
+        self._filters: dict[bool, seccomp.Filter] = {}
         self._children: int | None = None
-        if not alone:
+        layers.attempt("system call filter", self._filter)
+        if not alone and not self.many:
             layers.attempt("adoption of orphans", self._adopt_orphans)
 
-    def prepare_filter(self) -> None:
-        """Filter system calls: at once for the zygote too where a tool may start processes, else per call.
+    @property
+    def many(self) -> bool:
+        """Whether children may run side by side: a filter keeps each from starting processes of its own."""
+        return bool(self._filters)
 
-        Raises:
-            OSError: this system has no such filter.
-        """
-        process_filter = seccomp.Filter(processes=self._alone)
-        if self._alone:
-            process_filter.put_on()
-            return
-        probe = os.fork()
-        if probe == 0:
-            try:
-                process_filter.put_on()
-            except OSError as error:
-                os._exit(error.errno or errno.EPERM)
-            os._exit(0)
-        failure = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
-        if failure:
-            raise OSError(failure, os.strerror(failure))
-        self._filter_per_call = process_filter
-
-    def confine(self) -> None:
-        """In the call's process, before the tool runs: what keeps it apart where no PID namespace does."""
-        if not self._alone:
+    def confine(self, *, roomy: bool) -> None:
+        """In the child, before any call: what keeps it apart from the zygote and the other children."""
+        if self._filters:
+            self._filters[roomy].put_on()
+        elif not self._alone:
             os.setsid()
-            if self._filter_per_call is not None:
-                self._filter_per_call.put_on()
 
-    def sweep(self, call: int) -> int:
-        """Kill and reap every process of the call.
+    def lower_priority(self, child: int, *, idle: bool) -> None:
+        """Let others go before the child; or, ``idle``, let it run only when nobody else wants to."""
+        with contextlib.suppress(OSError):
+            if not idle:
+                os.setpriority(os.PRIO_PROCESS, child, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
+            elif hasattr(os, "SCHED_IDLE"):
+                os.sched_setscheduler(child, os.SCHED_IDLE, os.sched_param(0))
 
-        Args:
-            call: the process that was forked for it.
+    def sweep(self, child: int) -> int:
+        """Kill and reap the child and every process that it may have started.
 
         Returns:
-            The exit code of that process; negative for a signal.
+            The exit code of the child; negative for a signal.
         """
-        everyone = [-1] if self._alone else [-call, call]
+        if self.many:
+            os.kill(child, signal.SIGKILL)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        everyone = [-1] if self._alone else [-child, child]
         for processes in everyone:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(processes, signal.SIGKILL)
@@ -78,7 +72,7 @@ class Guard:
                 pid, ended = os.waitpid(-1, 0)
             except ChildProcessError:
                 break
-            if pid == call:
+            if pid == child:
                 status = ended
         return os.waitstatus_to_exitcode(status)
 
@@ -105,6 +99,13 @@ class Guard:
                     os.rmdir(path)
                 else:
                     os.unlink(path)
+
+    def _filter(self) -> None:
+        filters = {
+            roomy: seccomp.Filter(seccomp.Kind.ROOMY if roomy else seccomp.Kind.QUIET) for roomy in (True, False)
+        }
+        seccomp.Filter(seccomp.Kind.ZYGOTE).put_on()
+        self._filters = filters
 
     def _kill_adopted(self) -> None:
         """Kill what left the call's process group and so came to us when its parent died."""

@@ -11,7 +11,9 @@ from .settings import Settings
 _OPEN_FILES = 128
 _FILE_BYTES = 16 * 1024 * 1024
 _STACK_BYTES = 8 * 1024 * 1024
-_ZYGOTE_ITS_PARENT_AND_THE_CALL = 3
+_ZYGOTE_AND_ITS_PARENT = 2
+MOST_CHILDREN = 64
+"""Children of a zygote at one time."""
 
 
 def put_on(settings: Settings, *, bare_bytes: int, own_root: bool, own_user: bool) -> None:
@@ -37,7 +39,7 @@ def put_on(settings: Settings, *, bare_bytes: int, own_root: bool, own_user: boo
         "AS": bare_bytes + settings.memory_bytes,
     }
     if own_user:
-        wanted["NPROC"] = settings.processes + _ZYGOTE_ITS_PARENT_AND_THE_CALL
+        wanted["NPROC"] = settings.processes + MOST_CHILDREN + _ZYGOTE_AND_ITS_PARENT
     refused = []
     for name, value in wanted.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
+from enum import Enum
 
 from . import linux
 from .syscall_numbers import NUMBERS
@@ -38,25 +39,45 @@ _AF_UNIX = 1
 _SECCOMP_SET_MODE_FILTER = 1
 _FIRST_NUMBER_COMMON_TO_ALL_MACHINES = 424
 
-_PROCESS_CALLS = ("fork", "vfork", "kill", "tkill", "tgkill")
+_SCHED_IDLE = 5
+_ZYGOTE_ONLY = ("fork", "vfork", "kill", "tkill", "tgkill", "sched_setscheduler", "seccomp", "setpriority")
+
+_MAKE_OR_WRITE = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000
+"""O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND, and the bit of its own that O_TMPFILE has."""
+
+_FILE_CHANGES = (
+    "chmod", "copy_file_range", "creat", "fallocate", "fchmod", "fchmodat", "ftruncate", "futimesat", "link", "linkat",
+    "mkdir", "mkdirat", "openat2", "rename", "renameat", "renameat2", "rmdir", "sendfile", "splice", "symlink",
+    "symlinkat", "tee", "truncate", "unlink", "unlinkat", "utime", "utimensat", "utimes",
+)  # fmt: skip
+
+
+class Kind(Enum):
+    """Whom a filter is for."""
+
+    ZYGOTE = "zygote"
+    """Starts, ends and parks processes, and filters them further."""
+    ROOMY = "roomy"
+    """A child that may start threads, and write where a folder lets it."""
+    QUIET = "quiet"
+    """A child of one thread that makes and changes no files."""
 
 
 class Filter:
     """A compiled filter, ready to be put on.
 
     Args:
-        processes: whether starting and signalling processes stays possible. It may where a PID namespace
-            keeps signals in and a limit counts processes; elsewhere a tool gets threads only.
+        kind: whom it is for.
 
     Raises:
         OSError: this machine's system call numbers are not known here.
     """
 
-    def __init__(self, *, processes: bool) -> None:
+    def __init__(self, kind: Kind) -> None:
         machine = linux.machine()
         if machine not in NUMBERS or ctypes.sizeof(ctypes.c_void_p) != 8:
             raise OSError(errno.ENOSYS, f"no system call numbers are known here for {machine}")
-        program = _program(machine, processes)
+        program = _program(machine, kind)
         self._code = ctypes.create_string_buffer(program, len(program))
         instructions = len(program) // 8
         self._head = ctypes.create_string_buffer(
@@ -68,18 +89,31 @@ class Filter:
         linux.call(linux.number("seccomp"), _SECCOMP_SET_MODE_FILTER, 0, self._head)
 
 
-def _program(machine: str, processes: bool) -> bytes:
+def _program(machine: str, kind: Kind) -> bytes:
     numbers = NUMBERS[machine]
+    clone = {
+        Kind.ZYGOTE: _check(0, _IF_ANY_BIT, _NEW_NAMESPACES, then=_REFUSE, otherwise=_ALLOW),
+        Kind.ROOMY: _check(0, _IF_ANY_BIT, _CLONE_THREAD, then=_ALLOW, otherwise=_REFUSE),
+        Kind.QUIET: [_instruction(_RETURN, _REFUSE)],
+    }
     checked = {
-        "clone": _check(0, _IF_ANY_BIT, _NEW_NAMESPACES, then=_REFUSE, otherwise=_ALLOW)
-        if processes
-        else _check(0, _IF_ANY_BIT, _CLONE_THREAD, then=_ALLOW, otherwise=_REFUSE),
+        "clone": clone[kind],
         "ioctl": _one_of(1, _TERMINAL_AND_DESCRIPTOR_REQUESTS),
         "prctl": _one_of(0, (linux.PR_SET_PDEATHSIG, linux.PR_SET_NAME)),
         "prlimit64": _one_of(0, (0,)),  # one's own limits only, not the zygote's
         "socketpair": _one_of(0, (_AF_UNIX,)),  # what asyncio's event loop needs
     }
-    plain = [name for name in numbers if name not in checked and (processes or name not in _PROCESS_CALLS)]
+    refused: set[str] = set()
+    if kind is Kind.ZYGOTE:
+        checked["sched_setscheduler"] = _one_of(1, (_SCHED_IDLE,))
+    else:
+        refused.update(_ZYGOTE_ONLY)
+    if kind is Kind.QUIET:
+        refused.update(_FILE_CHANGES)
+        for name, flags_at in (("open", 1), ("openat", 2)):
+            checked[name] = _check(flags_at, _IF_ANY_BIT, _MAKE_OR_WRITE, then=_REFUSE, otherwise=_ALLOW)
+    checked = {name: check for name, check in checked.items() if name in numbers}
+    plain = [name for name in numbers if name not in checked and name not in refused]
 
     program = [
         _instruction(_LOAD, _ARCHITECTURE_AT),

@@ -16,5 +16,7 @@ class Settings(NamedTuple):
     """Whether tools see the names that the published host imports."""
     packages: list[str]
     """Installed packages that tools may import: folders, or files of single modules."""
+    warm: bool
+    """Whether the worker makes calls of proven tools in itself, and no others."""
     parent: int
     """The process id of the main process."""

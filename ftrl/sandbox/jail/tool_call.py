@@ -7,17 +7,21 @@ the source defines at its top are seen by ``eval`` but not from inside the tool;
 from __future__ import annotations
 
 import json
+import json.scanner
 from collections.abc import Callable
 from copy import deepcopy
 from time import sleep
+from types import CodeType
 from typing import Any
 
-OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT = b"ok", b"tool_error", b"memory", b"output_limit"
+OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT = "ok", "tool_error", "memory", "output_limit"
 STATUSES = (OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT)
 """The ways a call may end that its own process can tell; all others are for the zygote to say."""
 
 # A tool may overwrite these in their module; that must not reach even its own reply.
-_loads, _dumps = json.loads, json.dumps
+_loads = json.loads
+_scan = json.scanner.make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed takes only itself
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Absent:
@@ -63,54 +67,93 @@ LEGACY_NAMES: dict[str, object] = {
 """What the published host imports, and tools therefore see. Its own functions are left out."""
 
 
-def error(name: str, why: str) -> bytes:
+# With this module name CPython writes "f() argument after ** …" without a module in front.
+_SEEN: dict[str, object] = {"__name__": "builtins", "__builtins__": __builtins__}
+_SEEN_WITH_LEGACY_NAMES = _SEEN | LEGACY_NAMES
+
+
+def error(name: str, why: str) -> str:
     """The output of a call that failed, in the published spelling."""
-    return _encoded(f"an error occured when call {name}: {why}")
+    return f"an error occured when call {name}: {why}"
 
 
-def run(name: str, arguments: str, source: str | None, *, legacy: bool, output_bytes: int) -> tuple[bytes, bytes]:
+def out_of_memory(name: str, memory_bytes: int) -> str:
+    """The output of a call that used more memory than it may."""
+    return error(name, f"it used more than {memory_bytes / 2**20:g} MiB of memory")
+
+
+def compiled(source: str) -> CodeType:
+    """The source as the published host's ``exec`` compiles it, without this file's own ``__future__`` imports.
+
+    Raises:
+        SyntaxError: or what else compiling raises.
+    """
+    return compile(source, "<string>", "exec", dont_inherit=True)
+
+
+def run(
+    name: str, arguments: str, source: str | CodeType | None, *, proven: bool, legacy: bool, output_bytes: int
+) -> tuple[str, str]:
     """Make the call.
 
+    Args:
+        name: what is called.
+        arguments: JSON text.
+        source: what defines it, compiled or not; None if nothing does.
+        proven: the source defines a function of that name, so it need not be evaluated as an expression.
+        legacy: whether the tool sees the names that the published host imports.
+        output_bytes: the longest output allowed.
+
     Returns:
-        ``OK``, ``TOOL_ERROR`` or ``OUTPUT_LIMIT``, and the output as UTF-8.
+        ``OK``, ``TOOL_ERROR`` or ``OUTPUT_LIMIT``, and the output, which UTF-8 can hold.
 
     Raises:
         MemoryError: the call used more than it may.
     """
     try:
-        status, output = OK, _encoded(_text(_result(name, arguments, source, legacy)))
+        status, output = OK, _text(_result(name, arguments, source, proven, legacy))
     except MemoryError:
         raise
     except BaseException as raised:  # noqa: BLE001 - whatever a tool raises, SystemExit too, is its answer
         status, output = TOOL_ERROR, error(name, _message(raised))
-    if len(output) > output_bytes:
+    if not str.isascii(output):
+        # Half a surrogate pair, which no file or tokenizer takes, becomes its escape.
+        encoded = str.encode(output, "utf-8", "backslashreplace")
+        too_long = len(encoded) > output_bytes
+        output = encoded.decode()
+    else:
+        too_long = len(output) > output_bytes
+    if too_long:
         return OUTPUT_LIMIT, error(name, f"its output is longer than {output_bytes} bytes")
     return status, output
 
 
-def _result(name: str, arguments: str, source: str | None, legacy: bool) -> object:
-    keywords = _loads(arguments)
+def _result(name: str, arguments: str, source: str | CodeType | None, proven: bool, legacy: bool) -> object:
+    keywords = _from_json(arguments)
     if source is None:
         raise KeyError(name)
-    # With this module name CPython writes "f() argument after ** …" without a module in front.
-    seen_by_tool: dict[str, object] = {"__name__": "builtins", "__builtins__": __builtins__}
-    if legacy:
-        seen_by_tool.update(LEGACY_NAMES)
+    seen_by_tool = (_SEEN_WITH_LEGACY_NAMES if legacy else _SEEN).copy()
     defined: dict[str, object] = {}
-    exec(source, seen_by_tool, defined)
+    exec(compiled(source) if isinstance(source, str) else source, seen_by_tool, defined)
+    if proven:
+        return defined[name](**keywords)  # type: ignore[operator]
     return eval(name, seen_by_tool, defined)(**keywords)
+
+
+def _from_json(text: str) -> Any:
+    """``json.loads``, in one step where nothing stands around the value."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _loads(text)
+    return value if end == len(text) else _loads(text)
 
 
 def _text(result: object) -> str:
     kind = type(result)
     if kind is dict or kind is list:
-        return _dumps(result, ensure_ascii=False)
-    return str(result)
-
-
-def _encoded(text: str) -> bytes:
-    """UTF-8; half a surrogate pair, which no file or tokenizer takes, becomes its escape."""
-    return str.encode(text, "utf-8", "backslashreplace")
+        return _to_json(result)
+    return result if kind is str else str(result)  # type: ignore[return-value]
 
 
 def _message(raised: BaseException) -> str:

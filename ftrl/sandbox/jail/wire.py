@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 
@@ -18,19 +19,27 @@ def pack(*fields: bytes) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-def unpack(message: bytes) -> list[bytes] | None:
-    """The fields of a message, or None while it is still incomplete.
+def take(received: bytearray) -> list[bytes] | None:
+    """The fields of the first message, which is taken off; None while it is still incomplete.
 
     Raises:
         Garbled: it cannot become a message whatever follows.
     """
-    if len(message) < _LENGTH.size:
+    if len(received) < _LENGTH.size:
         return None
-    (size,) = _LENGTH.unpack_from(message)
-    body = message[_LENGTH.size :]
-    if len(body) < size:
+    (size,) = _LENGTH.unpack_from(received)
+    if len(received) < _LENGTH.size + size:
         return None
-    return _fields(body[:size])
+    body = bytes(received[_LENGTH.size : _LENGTH.size + size])
+    del received[: _LENGTH.size + size]
+    return _fields(body)
+
+
+def write(descriptor: int, data: bytes) -> None:
+    """All of ``data``, however many writes it takes."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def receive(read: Callable[[int], bytes], limit: int) -> list[bytes] | None:

@@ -1,6 +1,6 @@
-"""Sets up one worker: jail first, then the zygote's loop.
+"""Sets up one worker: jail first, then the loop of a zygote or a warm interpreter.
 
-With a PID namespace there are two processes: this one, outside, waits, and the zygote, the first process
+With a PID namespace there are two processes: this one, outside, waits, and the worker proper, the first process
 inside, cannot be killed by anything it starts. When either ends, so does all that ran below it.
 """
 
@@ -17,6 +17,7 @@ from . import filesystem, landlock, limits, namespaces, packages, privileges, wi
 from .guard import Guard
 from .layers import Layers
 from .settings import Settings
+from .warm import Warm
 from .zygote import Zygote
 
 _MODULES_AT_HAND = (
@@ -59,7 +60,11 @@ def main() -> None:
     report = json.dumps([list(layer) for layer in layers.all]).encode()
     os.write(_CONTROL, wire.pack(report))
     _silence_standard_streams()
-    Zygote(_CONTROL, settings, guard).serve()
+    if settings.warm:
+        guard.confine(roomy=False)
+        Warm(_CONTROL, settings).serve()
+    else:
+        Zygote(_CONTROL, settings, guard).serve()
 
 
 def _take_descriptors() -> None:
@@ -101,12 +106,10 @@ def _enter_jail(layers: Layers, settings: Settings) -> Guard:
     layers.attempt(
         "limits", lambda: limits.put_on(settings, bare_bytes=bare_bytes, own_root=own_root, own_user=own_user)
     )
-    guard = Guard(layers, alone=alone, own_root=own_root)
     readable = [*filesystem.readable_places(), *settings.packages]
     writable = [os.devnull, filesystem.SCRATCH] if own_root else [os.devnull]
     layers.attempt("Landlock", lambda: landlock.restrict(readable, writable))
-    layers.attempt("system call filter", guard.prepare_filter)
-    return guard
+    return Guard(layers, alone=alone, own_root=own_root)
 
 
 def _leave_one_process_outside(main_process: int) -> None:

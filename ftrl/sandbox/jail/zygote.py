@@ -1,6 +1,9 @@
-"""The zygote: a warm interpreter, single-threaded, that forks one child for each call and answers for it.
+"""The zygote: a warm interpreter, single-threaded, that forks children for calls and answers for them.
 
-A child speaks once, through a pipe made for its call alone, and opens with a word that only this call knows.
+A job is one call, or the calls of one response, made one after the other in one child. A child speaks through a pipe
+of its own and opens each answer with a word that only it knows. Children that take long are *parked*: they go on
+behind the others while the zygote serves other jobs, each until its own time limit.
+
 The zygote never runs, compiles or parses anything of a tool's.
 """
 
@@ -13,142 +16,227 @@ import select
 import signal
 import struct
 import time
+from collections import deque
 from os import _exit  # bound here, for a tool may overwrite it in its module
+from typing import NamedTuple
 
-from . import tool_call, wire
+from . import child, tool_call, wire
 from .guard import Guard
+from .limits import MOST_CHILDREN
 from .settings import Settings
 
-TIMEOUT, CRASHED = b"timeout", b"crashed"
+TIMEOUT, CRASHED = "timeout", "crashed"
+PARK_SECONDS = 0.1
+IDLE_SECONDS = 2.0
+"""Few honest tools compute for longer; a machine full of those that never end must stay of use to the others."""
+_RETRY_SECONDS = 0.05
 _LONGEST_REQUEST = 1 << 30
 _ROOM_FOR_AN_ERROR = 1 << 16
 _PIECE = 1 << 16
+_STATUSES = frozenset(status.encode() for status in tool_call.STATUSES)
+_JOB = struct.Struct("<QQ?")
+_ANSWER = struct.Struct("<QQd")
+
+
+class Job(NamedTuple):
+    """Calls to be made in one child.
+
+    Attributes:
+        number: the main process's name for it.
+        first: index of the call to go on with.
+        size: how many calls there are.
+        roomy: whether its calls may start threads and write to the scratch folder.
+        calls: the calls themselves, which only the child reads.
+    """
+
+    number: int
+    first: int
+    size: int
+    roomy: bool
+    calls: bytes
+
+
+class Child:
+    """A running child, and what has been heard of it."""
+
+    def __init__(self, job: Job, pid: int, reading: int, word: bytes, now: float) -> None:
+        self.job = job
+        self.pid = pid
+        self.reading = reading
+        self.word = word
+        self.index = job.first
+        self.started = now
+        self.parked = False
+        self.idle = False
+        self.received = bytearray()
+        self.last_status = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether every call has been answered."""
+        return self.index == self.job.size
+
+    def next_step(self, limit: float) -> float:
+        """Seconds from the start of the present call to the next thing to do about it."""
+        return min(limit, IDLE_SECONDS if self.parked and not self.idle else limit if self.parked else PARK_SECONDS)
 
 
 class Zygote:
-    """Serves calls from the control socket, one after the other.
+    """Serves jobs from the control socket.
 
     Args:
         control: descriptor of the socket to the main process.
         settings: the limits of each call.
-        guard: keeps the calls' processes apart and sweeps up after them.
+        guard: keeps the children apart and sweeps up after them.
     """
 
     def __init__(self, control: int, settings: Settings, guard: Guard) -> None:
         self._control = control
         self._settings = settings
         self._guard = guard
+        self._most = MOST_CHILDREN if guard.many else 1
+        self._waiting: deque[Job] = deque()
+        self._children: dict[int, Child] = {}
+        self._poll = select.poll()
+        self._not_before = 0.0
 
     def serve(self) -> None:
         """Answer until the main process hangs up."""
         gc.collect()
         gc.freeze()  # or the first collection in every child would copy all of this process's pages
+        self._poll.register(self._control, select.POLLIN)
         while True:
-            request = wire.receive(functools.partial(os.read, self._control), _LONGEST_REQUEST)
-            if request is None:
-                return
-            status, output, seconds = self._answer(*request)
-            _write(self._control, wire.pack(status, output, struct.pack("<d", seconds)))
-            self._guard.empty_scratch()
+            self._start_what_waits()
+            for descriptor, _ in self._poll.poll(self._patience()):
+                if descriptor == self._control:
+                    self._take_job()
+                elif descriptor in self._children:
+                    self._hear(self._children[descriptor])
+            self._mind_the_time()
 
-    def _answer(self, name: bytes, arguments: bytes, *source: bytes) -> tuple[bytes, bytes, float]:
+    def _take_job(self) -> None:
+        request = wire.receive(functools.partial(os.read, self._control), _LONGEST_REQUEST)
+        if request is None:
+            for running in self._children.values():
+                self._guard.sweep(running.pid)
+            _exit(0)
+        head, calls = request
+        number, size, roomy = _JOB.unpack(head)
+        self._waiting.append(Job(number, 0, size, roomy, calls))
+
+    def _start_what_waits(self) -> None:
+        """Start the next job, unless a young child is at work; a roomy one waits until the scratch folder is free."""
+        if time.monotonic() < self._not_before:
+            return
+        while self._waiting and len(self._children) < self._most:
+            if any(not running.parked for running in self._children.values()):
+                return
+            taken = any(running.job.roomy for running in self._children.values())
+            job = next((job for job in self._waiting if not (job.roomy and taken)), None)
+            if job is None:
+                return
+            self._waiting.remove(job)
+            if not self._start(job):
+                self._waiting.appendleft(job)
+                self._not_before = time.monotonic() + _RETRY_SECONDS
+                return
+
+    def _start(self, job: Job) -> bool:
         word = os.urandom(16)
         reading, writing = os.pipe()
-        started = time.monotonic()
-        child = os.fork()
-        if child == 0:
+        now = time.monotonic()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            if not self._children:
+                raise
+            return False  # no room for it now; there will be when the others have ended
+        if pid == 0:
             try:
                 os.close(self._control)
+                for running in self._children.values():
+                    os.close(running.reading)
                 os.close(reading)
-                self._guard.confine()
-                _write(writing, self._call(word, name, arguments, *source))
+                self._guard.confine(roomy=job.roomy)
+                child.make_calls(job.calls, job.first, writing, word, self._settings)
             finally:
                 _exit(0)
         os.close(writing)
-        received, in_time = self._listen(reading, child, started + self._settings.seconds)
-        seconds = time.monotonic() - started
-        os.close(reading)
-        exit_code = self._guard.sweep(child)
-        status, output = self._judge(name, word, received, in_time, exit_code)
-        return status, output, seconds
-
-    def _call(self, word: bytes, name: bytes, arguments: bytes, *source: bytes) -> bytes:
-        """In the call's own process: make the call and word the reply."""
-        settings = self._settings
-        readable_name = _text(name)
-        used_too_much = f"it used more than {settings.memory_bytes / 2**20:g} MiB of memory"
-        # Made beforehand: there may be no memory left to make it with.
-        out_of_memory = wire.pack(word, tool_call.MEMORY, tool_call.error(readable_name, used_too_much))
-        try:
-            status, output = tool_call.run(
-                readable_name,
-                _text(arguments),
-                _text(source[0]) if source else None,
-                legacy=settings.legacy,
-                output_bytes=settings.output_bytes,
-            )
-            return wire.pack(word, status, output)
-        except MemoryError:
-            return out_of_memory
-
-    def _listen(self, reading: int, child: int, deadline: float) -> tuple[bytes, bool]:
-        """Collect what the child says.
-
-        Returns:
-            All that came, and whether it came (or the child hung up) before the deadline.
-        """
-        poll = select.poll()
-        poll.register(reading, select.POLLIN)
-        poll.register(self._control, 0)  # for the main process hanging up, which is always told
-        received = b""
-        longest = self._settings.output_bytes + _ROOM_FOR_AN_ERROR
-        while (left := deadline - time.monotonic()) > 0:
-            for descriptor, _ in poll.poll(left * 1000):
-                if descriptor == self._control:
-                    self._guard.sweep(child)
-                    _exit(0)
-                piece = os.read(reading, _PIECE)
-                received += piece
-                if not piece or len(received) > longest or _complete(received):
-                    return received, True
-        return received, False
-
-    def _judge(self, name: bytes, word: bytes, received: bytes, in_time: bool, exit_code: int) -> tuple[bytes, bytes]:
-        """What the call came to: the child's word, if it is one, else what became of the child."""
-        said = _fields(received)
-        if said is not None and len(said) == 3 and said[0] == word and said[1] in tool_call.STATUSES:
-            return said[1], said[2]
-        if not in_time:
-            status, why = TIMEOUT, f"it ran longer than {self._settings.seconds:g} s"
-        elif received:
-            status, why = CRASHED, "it wrote on the sandbox's own channel"
-        elif exit_code < 0 and exit_code != -signal.SIGKILL:
-            status, why = CRASHED, f"its process was ended by {signal.Signals(-exit_code).name}"
-        else:  # SIGKILL says nothing: it may have been ours, when we swept up
-            status, why = CRASHED, "its process ended without an answer"
-        return status, tool_call.error(_text(name), why)
-
-
-def _complete(received: bytes) -> bool:
-    """Whether there is no use in reading on: the message is whole, or never will be one."""
-    try:
-        return wire.unpack(received) is not None
-    except wire.Garbled:
+        self._children[reading] = Child(job, pid, reading, word, now)
+        self._poll.register(reading, select.POLLIN)
         return True
 
+    def _hear(self, running: Child) -> None:
+        """Take in what the child says, and pass on each answer that is whole."""
+        piece = os.read(running.reading, _PIECE)
+        running.received += piece
+        longest = self._settings.output_bytes + _ROOM_FOR_AN_ERROR
+        try:
+            while (said := wire.take(running.received)) is not None:
+                self._pass_on(running, said)
+            if len(running.received) > longest + len(piece):
+                raise wire.Garbled("it does not end")
+        except wire.Garbled:
+            self._end(running, CRASHED, "it wrote on the sandbox's own channel")
+            return
+        if running.done or not piece:
+            self._end(running, CRASHED, None)
 
-def _fields(received: bytes) -> list[bytes] | None:
-    try:
-        return wire.unpack(received)
-    except wire.Garbled:
-        return None
+    def _pass_on(self, running: Child, said: list[bytes]) -> None:
+        if len(said) != 3 or said[0] != running.word or running.done or said[1] not in _STATUSES:
+            raise wire.Garbled("this is no answer")
+        self._reply(running, said[1], said[2])
+        running.last_status = said[1].decode()
+        running.index += 1
+        running.started = time.monotonic()
+
+    def _mind_the_time(self) -> None:
+        now = time.monotonic()
+        for running in list(self._children.values()):
+            if now - running.started >= self._settings.seconds:
+                self._end(running, TIMEOUT, f"it ran longer than {self._settings.seconds:g} s")
+            elif running.parked and not running.idle and now - running.started >= IDLE_SECONDS:
+                running.idle = True
+                self._guard.lower_priority(running.pid, idle=True)
+            elif not running.parked and now - running.started >= PARK_SECONDS:
+                running.parked = True
+                self._guard.lower_priority(running.pid, idle=False)
+                wire.write(self._control, wire.pack(struct.pack("<Q", running.job.number)))
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something has to be done though nobody says anything."""
+        now = time.monotonic()
+        moments = [running.started + running.next_step(self._settings.seconds) for running in self._children.values()]
+        if self._waiting and now < self._not_before:
+            moments.append(self._not_before)
+        return max(0.0, min(moments) - now) * 1000 + 1 if moments else None
+
+    def _end(self, running: Child, status: str, why: str | None) -> None:
+        """Take the child away, answer for the call that it left without one, and put the calls after that back."""
+        self._poll.unregister(running.reading)
+        del self._children[running.reading]
+        os.close(running.reading)
+        exit_code = self._guard.sweep(running.pid)
+        if running.job.roomy:
+            self._guard.empty_scratch()
+        if running.done:
+            return
+        if running.last_status != tool_call.MEMORY or why is not None:
+            self._reply(running, status.encode(), (why or _end_of(exit_code)).encode())
+            running.index += 1
+        if not running.done:
+            self._waiting.appendleft(running.job._replace(first=running.index))
+
+    def _reply(self, running: Child, status: bytes, output: bytes) -> None:
+        seconds = time.monotonic() - running.started
+        head = _ANSWER.pack(running.job.number, running.index, seconds)
+        wire.write(self._control, wire.pack(head, status, output))
 
 
-def _text(field: bytes) -> str:
-    return field.decode("utf-8", "surrogatepass")
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+def _end_of(exit_code: int) -> str:
+    # SIGKILL says nothing: it may have been ours, when we swept up.
+    if exit_code < 0 and exit_code != -signal.SIGKILL:
+        return f"its process was ended by {signal.Signals(-exit_code).name}"
+    return "its process ended without an answer"
