@@ -103,14 +103,13 @@ class Trial:
         return min(result.seconds for result in (self.result, self.again) if result is not None)
 
     def __str__(self) -> str:
-        arguments = ", ".join(f"{name}={_short(value)}" for name, value in self.attempt.arguments.items())
-        output = self.result.output if len(self.result.output) <= SHOWN else self.result.output[:SHOWN] + " …"
-        return f"{self.attempt.tool}({arguments}) → {' '.join(output.split())}"
+        pairs = self.attempt.arguments.items()
+        given = ", ".join(f"{_cut(name)}={_cut(json.dumps(value, ensure_ascii=False))}" for name, value in pairs)
+        return f"{self.attempt.tool}({given}) → {_cut(' '.join(self.result.output.split()), SHOWN)}"
 
 
-def _short(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN // 2 else text[: SHOWN // 2] + " …"
+def _cut(text: str, longest: int = SHOWN // 2) -> str:
+    return text if len(text) <= longest else text[:longest] + " …"
 
 
 @dataclass

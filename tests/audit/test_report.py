@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ftrl.audit import Finding, Grade, Severity, Tally, TaskAudit, grade_named, meaning, names_of_probes
 from ftrl.rewards import PROFILES
 
@@ -63,3 +65,8 @@ def test_a_tally_names_ten_tasks_however_many_there_are() -> None:
 def test_every_probe_says_in_a_sentence_what_it_finds() -> None:
     for probe in names_of_probes():
         assert meaning(probe).endswith("."), probe
+
+
+def test_every_probe_is_explained_in_the_documentation() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text()
+    assert not [probe for probe in names_of_probes() if f"`{probe}`" not in text]
