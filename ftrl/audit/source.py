@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
 
+from ftrl.environments.checks import code_fault
+
 HOST_NAMES = frozenset({"sleep", "deepcopy", "sha256", "json", "requests", "FunctionTimedOut", "func_set_timeout"})
 """Names that the published host happens to import, and that the sandbox therefore gives to tools."""
 
@@ -24,6 +26,9 @@ OUTSIDE = frozenset(
     }
 )
 """Modules that reach out of the tool: files, network, processes, the interpreter's own state."""
+
+DEEPEST = 120
+"""Levels of syntax; of a source with more, nothing is said: looking into it would end in a RecursionError."""
 
 OUTSIDE_CALLS = frozenset({"open", "input", "breakpoint"})
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
@@ -59,14 +64,16 @@ class Source:
     Attributes:
         name: the tool that it is to define.
         text: the source.
-        fault: why it defines no function of that name; null if it does.
+        fault: why it does not define that tool, as a sentence; null if it does.
+        tree: the whole source, parsed; null with a fault, or where it is nested too deeply to be looked into.
+        function: the function; null without a tree, or where the tool is defined in another way.
     """
 
     name: str
     text: str
     fault: str | None
-    function: ast.FunctionDef | None
-    tree: ast.Module | None
+    tree: ast.Module | None = None
+    function: ast.FunctionDef | None = None
 
     @cached_property
     def signature(self) -> Signature | None:
@@ -150,8 +157,9 @@ class Source:
         """Names that the function takes from outside itself, built-in ones left out."""
         if self.function is None:
             return set()
-        table = symtable.symtable(ast.unparse(self.function), "<tool>", "exec")
-        names = {name for scope in table.get_children() for name in _global_names(scope)} - set(vars(builtins))
+        table = symtable.symtable(self.text, "<tool>", "exec")
+        scopes = [scope for scope in table.get_children() if scope.get_name() == self.name]
+        names = set(_global_names(scopes[-1])) - set(vars(builtins))
         # A function that declares a name global and assigns it has defined it.
         return names - {name for node in ast.walk(self.function) if isinstance(node, ast.Global) for name in node.names}
 
@@ -195,18 +203,23 @@ class Source:
 
 @lru_cache(maxsize=512)
 def read_source(name: str, text: str) -> Source:
-    """A tool's source, parsed. Runs nothing; a source that does not parse is one with a ``fault``."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return Source(name, text, f"the source does not compile ({error})", None, None)
-    function = next(
-        (node for node in reversed(tree.body) if isinstance(node, ast.FunctionDef) and node.name == name), None
-    )
-    fault = None if function is not None else f"the source defines no function '{name}' at its top"
-    return Source(name, text, fault, function, tree)
+    """A tool's source, parsed. Runs nothing; a source that can't be the tool is one with a ``fault``."""
+    if (fault := code_fault(name, text)) is not None:
+        return Source(name, text, f"its code {fault}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
+    if _depth(tree) > DEEPEST:
+        return Source(name, text, None)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return Source(name, text, None, tree, functions[-1] if functions else None)
+
+
+def _depth(tree: ast.AST) -> int:
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
 
 
 def _literal(node: ast.expr | None) -> Iterator[object]:

@@ -32,6 +32,11 @@ def test_code_that_does_not_compile_defines_nothing(found: Found) -> None:
     assert "does not compile" in finding.evidence
 
 
+def test_a_tool_may_be_defined_in_another_way_than_by_a_function_at_the_top(found: Found) -> None:
+    assert not found("missing_code", "people = lambda city: {'Lyon': '522,250'}[city]")
+    assert not found("missing_code", f"if True:\n  def people(city):{BODY}")
+
+
 def test_a_gold_of_a_tool_that_does_not_exist_is_severe(auditor: Auditor, make_task: Callable[..., Any]) -> None:
     environment, sources = make_task()
     gold = environment.golds[0].model_copy(update={"tool": "nobody"})

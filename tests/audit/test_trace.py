@@ -85,3 +85,9 @@ def test_words_that_stand_nowhere_in_a_closed_tool_are_unreachable(body: str) ->
 @pytest.mark.parametrize("body", OPEN.values(), ids=OPEN.keys())
 def test_nothing_is_said_of_a_tool_that_is_not_closed(body: str) -> None:
     assert unreachable_word(read_source("people", f"def people(city):\n    {body}\n"), "dwarfs") is None
+
+
+def test_a_source_that_is_nested_very_deeply_is_not_looked_into(found: Found) -> None:
+    deep = f"def people(city):\n    return '522,250' if city == 'Lyon' else {' + '.join(['city'] * 600)}"
+    assert not found("missing_code", deep)
+    assert read_source("people", deep).function is None
