@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -12,7 +14,6 @@ from ftrl.errors import FtrlError
 
 app = typer.Typer(
     name="ftrl",
-    help="Builds verifiable tool-use environments and trains language models in them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -23,6 +24,22 @@ GROUPS = ("env", "sandbox", "reward", "model")
 
 COMMANDS = ("quickstart", "doctor", "synth", "rollout", "train", "evaluate")
 """Command modules that add commands of their own to the top level."""
+
+
+@app.callback()
+def _settings(
+    require_isolation: Annotated[
+        str | None,
+        typer.Option(
+            "--require-isolation",
+            metavar="LEVEL",
+            help="Refuse to run tools with less isolation: process, kernel or full (see `ftrl doctor`).",
+        ),
+    ] = None,
+) -> None:
+    """Builds verifiable tool-use environments and trains language models in them."""
+    if require_isolation is not None:
+        os.environ["FTRL_REQUIRE_ISOLATION"] = require_isolation  # so that it reaches the workers, too
 
 
 def _assemble() -> None:

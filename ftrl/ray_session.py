@@ -42,6 +42,9 @@ ENVIRONMENT = {
     "RAY_worker_maximum_startup_concurrency": "8",
 }
 
+PASSED_ON = ("FTRL_REQUIRE_ISOLATION",)
+"""Variables that the workers of a cluster that is joined have to know; those of our own Ray inherit all."""
+
 
 @dataclass(frozen=True)
 class LogicalResources:
@@ -79,7 +82,8 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
         return
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := running_address()) is not None:
-        _connect(ray, address, common)
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        _connect(ray, address, {**common, **({"runtime_env": {"env_vars": passed_on}} if passed_on else {})})
     else:
         counts: dict[str, Any] = {}
         if needs is not None:

@@ -208,7 +208,8 @@ def test_secrets_are_named_but_never_shown() -> None:
 
 def test_every_isolation_layer_of_the_sandbox_is_told() -> None:
     layers = isolation_report()
-    checks = surroundings.check_isolation()
+    level, *checks = surroundings.check_isolation()
+    assert level.name == "level"
     assert [check.name for check in checks] == [layer.name for layer in layers]
     assert [check.status == "ok" for check in checks] == [layer.active for layer in layers]
 
@@ -218,7 +219,8 @@ def test_a_layer_that_does_not_hold_here_is_a_warning_with_the_reason(
 ) -> None:
     layer = LayerReport(name="Landlock", active=False, why_not="the kernel is too old")
     monkeypatch.setattr("ftrl.sandbox.isolation_report", lambda: [layer])
-    (check,) = surroundings.check_isolation()
+    level, check = surroundings.check_isolation()
+    assert level.found == "not even limits and kill hold"
     assert check.status == "warning"
     assert "the kernel is too old" in check.found
 

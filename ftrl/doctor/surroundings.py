@@ -100,14 +100,23 @@ def ray_cluster(environment: Mapping[str, str]) -> Check:
 
 def check_isolation() -> list[Check]:
     """The layers that keep tool source away from this machine, as a sandbox worker of now reports them."""
-    from ftrl.sandbox import isolation_report
+    from ftrl.sandbox import Isolation, isolation_report, level_of
 
     try:
         layers = isolation_report()
     except FtrlError as error:
         advice = "no tool can run until its worker process starts"
         return [Check(area="isolation", name="sandbox", status="missing", found=str(error), advice=advice)]
-    return [
+    level = level_of(layers)
+    full = level is Isolation.FULL
+    summary = Check(
+        area="isolation",
+        name="level",
+        status="ok" if full else "warning",
+        found=f"tools are isolated to the level '{level.value}'" if level else "not even limits and kill hold",
+        advice="" if full else "the layers below that are not here say why; 'full' is the highest level",
+    )
+    return [summary] + [
         Check(area="isolation", name=layer.name, status="ok", found="active")
         if layer.active
         else Check(

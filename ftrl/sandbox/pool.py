@@ -17,7 +17,7 @@ from types import CodeType
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
 from ftrl.sandbox.jail import wire
-from ftrl.sandbox.worker_process import WorkerFailure, WorkerProcess
+from ftrl.sandbox.worker_process import LayerReport, WorkerFailure, WorkerProcess
 
 ATTEMPTS = 3
 AHEAD = 2
@@ -120,6 +120,11 @@ class Pool:
         if closed:
             for job in jobs:
                 _give_up(job, "it was closed")
+
+    def layers(self) -> list[LayerReport]:
+        """What isolates the first worker, and so all of them."""
+        worker = self._lanes[0].worker
+        return worker.layers if worker is not None else []
 
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that are up."""

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from ftrl.errors import FtrlError
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
+from ftrl.sandbox.isolation import Isolation, missing_for, required_isolation
 from ftrl.sandbox.pool import Job, Pool
 from ftrl.sandbox.results import Proofs, ResultCache
 from ftrl.sandbox.warm import WarmPool
@@ -44,9 +45,10 @@ class Sandbox:
             ``deepcopy``, ``sha256``, …); 17 of the 1,852 tools of the published test set rely on them.
         warm: let proven tools share interpreters; without, every call takes the fork path.
         cache_bytes: memory for results of deterministic calls; 0 keeps none.
+        require: refuse to start below this level of isolation; what ``FTRL_REQUIRE_ISOLATION`` names if None.
 
     Raises:
-        FtrlError: a worker process cannot be started here.
+        FtrlError: a worker process cannot be started here, or not with the isolation that is required.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class Sandbox:
         legacy_namespace: bool = True,
         warm: bool = True,
         cache_bytes: int = CACHE_BYTES,
+        require: Isolation | None = None,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"a sandbox needs at least one worker, not {workers}")
+        require = require or required_isolation()
         self.workers = workers or _usable_cores()
         self.limits = limits
         self._owner = os.getpid()
@@ -67,6 +71,12 @@ class Sandbox:
             self._pool = Pool(self.workers, limits, legacy_namespace=legacy_namespace)
         except WorkerFailure as failure:
             raise FtrlError(f"the sandbox cannot start: {failure}") from failure
+        if require is not None and (missing := missing_for(require, self._pool.layers())):
+            self._pool.close()
+            raise FtrlError(
+                f"this machine does not isolate tools to the level '{require.value}'; missing: {'; '.join(missing)}. "
+                "`ftrl doctor` tells more; a lower level has to be asked for"
+            )
         self._warm = WarmPool(self.workers, limits, legacy_namespace=legacy_namespace) if warm else None
         self._proofs = Proofs()
         self._cache = ResultCache(cache_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ftrl.sandbox import Call, Sandbox, isolation_report
+from ftrl.errors import InputError
+from ftrl.sandbox import Call, Isolation, LayerReport, Sandbox, isolation_report, level_of
 
 HERE = Path(__file__).parent
 NAMESPACES = (
@@ -118,3 +120,34 @@ def test_with_limits_and_kill_alone_tools_run_and_are_ended() -> None:
     assert results["environment"] == ["ok", '{"TZ": "UTC"}']
     assert results["writer"][0] == "tool_error"
     assert seen["again"] == '{"year": 2020}'
+
+
+@needs_linux
+def test_a_level_that_this_machine_has_not_is_refused_by_naming_what_is_missing() -> None:
+    program = [str(HERE / "refusing_kernel.py"), "unshare", str(HERE / "program_in_a_sandbox.py")]
+    environment = {**os.environ, "FTRL_REQUIRE_ISOLATION": "full"}
+    done = subprocess.run(
+        [sys.executable, *program], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert "FtrlError: this machine does not isolate tools to the level 'full'; missing: " in done.stderr
+    assert "PID namespace (Operation not permitted)" in done.stderr
+    environment["FTRL_REQUIRE_ISOLATION"] = "process"
+    assert subprocess.run([sys.executable, *program], timeout=120, check=False, env=environment).returncode == 0
+
+
+def test_a_level_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTRL_REQUIRE_ISOLATION", "total")
+    with pytest.raises(InputError, match="'total'; choose process, kernel, full"):
+        Sandbox()
+
+
+def test_levels_build_on_each_other() -> None:
+    layers = [LayerReport(name, True, None) for name in ("kill at the time limit", "empty environment", "limits")]
+    assert level_of([]) is None
+    assert level_of(layers) is Isolation.PROCESS
+    layers += [
+        LayerReport(name, True, None)
+        for name in ("no new privileges", "no capabilities", "system call filter", "Landlock")
+    ]
+    assert level_of(layers) is Isolation.KERNEL
+    assert level_of(layers[1:]) is None
