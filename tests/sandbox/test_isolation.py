@@ -130,7 +130,7 @@ def test_a_level_that_this_machine_has_not_is_refused_by_naming_what_is_missing(
         [sys.executable, *program], capture_output=True, text=True, timeout=120, check=False, env=environment
     )
     assert "FtrlError: this machine does not isolate tools to the level 'full'; missing: " in done.stderr
-    assert "PID namespace (Operation not permitted)" in done.stderr
+    assert "PID namespace (unshare: Operation not permitted)" in done.stderr
     environment["FTRL_REQUIRE_ISOLATION"] = "process"
     assert subprocess.run([sys.executable, *program], timeout=120, check=False, env=environment).returncode == 0
 
