@@ -41,9 +41,9 @@ class Auditor:
 
     def __init__(self, workers: int | None = None) -> None:
         with contextlib.ExitStack() as stack:
-            self._sandbox = stack.enter_context(Sandbox(workers, LIMITS))
+            self._sandbox = stack.enter_context(Sandbox(workers, LIMITS, cache_bytes=0))
             # Calls are repeated in processes of their own: nothing is shared, neither memory nor a cache of results.
-            self._other = stack.enter_context(Sandbox(workers, LIMITS))
+            self._other = stack.enter_context(Sandbox(workers, LIMITS, cache_bytes=0))
             self._stack = stack.pop_all()
         self._earlier = Earlier()
         self._rows = 0

@@ -201,7 +201,7 @@ class Source:
         return iter(()) if self.tree is None else ast.walk(self.tree)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)  # a parsed source takes 50 kB or more
 def read_source(name: str, text: str) -> Source:
     """A tool's source, parsed. Runs nothing; a source that can't be the tool is one with a ``fault``."""
     if (fault := code_fault(name, text)) is not None:
