@@ -2,15 +2,17 @@
 
 A call of a tool that is *proven* may run in an interpreter that other calls have used and will use. So the proof
 must be sound, and says no whenever in doubt: every kind of syntax, every name, every attribute and every import must
-be on a list. It holds because
+be on a list (``ftrl.sandbox.allowed``). It holds because
 
 * each call executes the source anew in a namespace of its own: what a tool assigns at any level dies with the call;
 * attributes are read only by names on a list that leads, from whatever value, to methods of built-in values and to
   functions without a memory; none is ever assigned, and no name or attribute begins with an underscore;
 * there are no classes, so no code of a tool runs when a value is compared, printed or freed;
-* what can act on attributes by text (``getattr``, ``str.format``, ``operator.attrgetter``, …) is not on the lists.
+* what can act on attributes by text (``getattr``, ``str.format``, ``operator.attrgetter``, …) is not on the lists;
+* which of two equal objects it holds, a tool cannot ask: the library's own caches could tell it what others did.
 
-Time and memory are not part of the proof: the worker's limits hold for proven tools too.
+Time and memory are not part of the proof: the worker's limits hold for proven tools too. Nor is what only the run can
+show, such as a codec that has to be imported first: the warm interpreter refuses that, and the call is forked instead.
 """
 
 from __future__ import annotations
@@ -19,7 +21,21 @@ import ast
 import builtins
 import string
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ftrl.sandbox.allowed import (
+    ANNOTATION_SYNTAX,
+    ATTRIBUTES,
+    BUILTINS,
+    CLOCK,
+    HOST_NAMES,
+    MODULES,
+    OTHER_HOST_NAMES,
+    SYNTAX,
+    WILD_MODULES,
+    WILD_NAMES,
+)
 
 SOURCE_NAME = "<tool>"
 """What sources are called while they are read."""
@@ -32,111 +48,6 @@ LONGEST_SOURCE = 100_000
 
 DEEPEST = 60
 """Levels of syntax; nobody writes more, and deep ones have crashed compilers."""
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-SYNTAX = _words(
-    """
-    Module FunctionDef arguments arg Return Expr Assign AugAssign AnnAssign NamedExpr Delete
-    For While Break Continue Pass If IfExp Try ExceptHandler Raise Assert
-    Import ImportFrom alias Global Nonlocal Lambda
-    Constant JoinedStr FormattedValue Name Load Store Del Attribute Subscript Slice Starred Call keyword
-    List Tuple Set Dict ListComp SetComp DictComp GeneratorExp comprehension
-    BoolOp And Or UnaryOp Not USub UAdd Invert
-    BinOp Add Sub Mult Div FloorDiv Mod Pow LShift RShift BitOr BitXor BitAnd
-    Compare Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn
-    """
-)
-"""Kinds of syntax that a proven tool is made of. Left out: classes, generators, coroutines, ``with``, ``match``."""
-
-BUILTINS = _words(
-    """
-    abs all any ascii bin bool bytes callable chr dict divmod enumerate filter float format frozenset hex int
-    isinstance issubclass iter len list map max min next oct ord pow print range repr reversed round set slice sorted
-    str sum tuple zip complex
-    ArithmeticError AssertionError AttributeError BaseException Exception FloatingPointError IndexError KeyError
-    LookupError NameError NotImplementedError OverflowError RecursionError RuntimeError StopIteration SystemExit
-    TypeError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError ZeroDivisionError NotImplemented Ellipsis
-    """
-)
-"""Built-in names that a proven tool may read."""
-
-MODULES: dict[str, frozenset[str]] = {
-    "json": frozenset({"dumps", "loads", "JSONDecodeError"}),
-    "math": _words(
-        """
-        acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e erf erfc exp expm1 fabs
-        factorial floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log
-        log10 log1p log2 modf nan perm pi pow prod radians remainder sin sinh sqrt tan tanh tau trunc
-        """
-    ),
-    "re": _words(
-        """
-        A ASCII DOTALL I IGNORECASE M MULTILINE S VERBOSE X compile error escape findall finditer fullmatch match
-        search split sub subn
-        """
-    ),
-    "datetime": frozenset({"date", "datetime", "time", "timedelta", "timezone", "MINYEAR", "MAXYEAR"}),
-    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
-    "itertools": _words(
-        """
-        accumulate chain combinations combinations_with_replacement compress count cycle dropwhile filterfalse groupby
-        islice pairwise permutations product repeat starmap takewhile zip_longest
-        """
-    ),
-    "functools": frozenset({"reduce"}),
-    "copy": frozenset({"copy", "deepcopy"}),
-    "statistics": frozenset({"fmean", "mean", "median", "median_high", "median_low", "mode", "pstdev", "stdev"}),
-    "string": frozenset({"ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "punctuation"}),
-    "unicodedata": frozenset({"category", "combining", "name", "normalize"}),
-    "fractions": frozenset({"Fraction"}),
-    "bisect": frozenset({"bisect", "bisect_left", "bisect_right"}),
-    "typing": _words("Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Union"),
-}
-"""Modules that a proven tool may import, and what it may take from each. None of it remembers anything."""
-
-METHODS = _words(
-    """
-    add append as_integer_ratio args bit_length capitalize casefold center clear combine conjugate copy count
-    date day days decode denominator difference difference_update discard elements encode end endswith expandtabs
-    extend find fold fromisocalendar fromisoformat fromkeys fromordinal get group groups groupdict hour imag index
-    insert intersection intersection_update is_integer isalnum isalpha isascii isdecimal isdigit isdisjoint
-    isidentifier islower isnumeric isocalendar isoformat isoweekday isprintable isspace issubset issuperset istitle
-    isupper items join keys lastgroup lastindex limit_denominator ljust lower lstrip maketrans microsecond
-    microseconds minute month most_common move_to_end numerator partition pop popitem popleft real remove
-    removeprefix removesuffix replace reverse rfind rindex rjust rotate rpartition rsplit rstrip second seconds
-    setdefault sort span split splitlines start startswith strftime strip strptime subtract swapcase
-    symmetric_difference timetuple title toordinal total_seconds translate tzinfo union update upper utc utcoffset
-    values weekday year zfill appendleft extendleft appendright timetz dst msg pos lineno colno
-    """
-)
-"""Attributes of values that a proven tool may read, whatever the value is."""
-
-CLOCK = frozenset({"now", "today", "utcnow", "astimezone", "timestamp", "fromtimestamp"})
-"""As ``METHODS``, but what they give depends on when or where: such a tool is proven, yet no function."""
-
-ATTRIBUTES = METHODS | CLOCK | frozenset().union(*MODULES.values())
-
-HOST_NAMES = frozenset({"json", "deepcopy"})
-"""What the published host imports and a proven tool may use."""
-
-WILD_NAMES = _words(
-    """
-    breakpoint compile delattr eval exec exit getattr globals input locals memoryview open quit setattr vars
-    """
-)
-WILD_MODULES = _words(
-    """
-    _thread asyncio atexit builtins code codeop concurrent ctypes faulthandler fcntl fileinput gc glob importlib inspect
-    io linecache logging mmap multiprocessing operator os pathlib pdb pickle pkgutil pty resource runpy select selectors
-    shelve shutil signal site socket sqlite3 ssl subprocess sys sysconfig tempfile threading trace traceback types
-    weakref zipfile zipimport
-    """
-)
-"""What lets a tool reach beyond its own call; one that mentions any of it shares its process with no other call."""
 
 
 @dataclass(frozen=True)
@@ -203,12 +114,16 @@ class _Checks:
         self.functions: frozenset[str] = frozenset()
         self.clock = False
         self._bound: set[str] = set()
+        self._of_typing: set[str] = set()
         self._parameters: list[set[str]] = []  # of the functions around, from the outside in
 
     def module(self, tree: ast.Module) -> None:
         self._bound = _names_bound(tree)
+        self._of_typing = _names_of_typing(tree)
         self._visit(tree, 0)
-        self.functions = frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        # A name that may be gone, or be a global one, by the time of the call: its text must say what Python's would.
+        self.functions = frozenset(defined - _names_moved(tree))
 
     def _visit(self, node: ast.AST, depth: int) -> None:
         kind = type(node).__name__
@@ -219,33 +134,45 @@ class _Checks:
         check = getattr(self, f"_{kind.lower()}", None)
         if check is not None:
             check(node)
-        if isinstance(node, ast.FunctionDef):
-            self._visit_function(node, depth + 1)
-        else:
-            for child in ast.iter_child_nodes(node):
-                self._visit(child, depth + 1)
+        for field, value in ast.iter_fields(node):
+            self._visit_field(node, field, value, depth + 1)
 
-    def _visit_function(self, node: ast.FunctionDef, depth: int) -> None:
-        """Decorators, defaults and annotations belong to the scope around; parameters are known in the body only."""
-        around = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
-        for child in around:
-            self._visit(child, depth)
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        self._parameters.append({argument.arg for argument in every if argument is not None})
-        for statement in node.body:
-            self._visit(statement, depth)
-        self._parameters.pop()
+    def _visit_field(self, node: ast.AST, field: str, value: object, depth: int) -> None:
+        children = [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+        if field == "type_params" and children:
+            raise _Doubt("type parameters are not looked into", node)
+        # Parameters are known in the body only; decorators, defaults and annotations belong to the scope around.
+        inside = isinstance(node, ast.FunctionDef) and field == "body"
+        if inside:
+            assert isinstance(node, ast.FunctionDef)
+            self._parameters.append({argument.arg for argument in _parameters(node.args)})
+        for child in children:
+            if field in ("annotation", "returns"):
+                self._visit_annotation(child, depth)
+            else:
+                self._visit(child, depth)
+        if inside:
+            self._parameters.pop()
+
+    def _visit_annotation(self, annotation: ast.AST, depth: int) -> None:
+        """It may name what ``typing`` has, since nothing can get hold of what it makes of it."""
+        names = {part.id for part in ast.walk(annotation) if isinstance(part, ast.Name)}
+        if not names & self._of_typing:
+            self._visit(annotation, depth)
+            return
+        for part in ast.walk(annotation):
+            if type(part).__name__ not in ANNOTATION_SYNTAX:
+                raise _Doubt(f"{type(part).__name__} in an annotation is not looked into", part)
+        for name in names - self._of_typing:
+            if name not in BUILTINS or name in self._bound:
+                raise _Doubt(f"the name '{name}' beside one of 'typing' is not on the list", annotation)
 
     def _functiondef(self, node: ast.FunctionDef) -> None:
         _plain(node.name, node)
 
     def _lambda(self, node: ast.Lambda) -> None:
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        for argument in every:
-            if argument is not None:
-                _plain(argument.arg, node)
+        for argument in _parameters(node.args):
+            _plain(argument.arg, node)
 
     def _arg(self, node: ast.arg) -> None:
         _visible(node.arg, node)
@@ -261,6 +188,8 @@ class _Checks:
     _nonlocal = _global
 
     def _name(self, node: ast.Name) -> None:
+        if node.id in self._of_typing:
+            raise _Doubt(f"'{node.id}' of the module 'typing' is not in an annotation", node)
         if any(node.id in names for names in self._parameters):
             _visible(node.id, node)  # never the built-in of that name, here or further inside
             return
@@ -279,6 +208,16 @@ class _Checks:
             self.clock = True
         elif node.attr not in ATTRIBUTES:
             raise _Doubt(f"the attribute '{node.attr}' is not on the list", node)
+
+    def _compare(self, node: ast.Compare) -> None:
+        operands = [node.left, *node.comparators]
+        for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
+            if isinstance(operator, (ast.Is, ast.IsNot)) and not (_is_singleton(left) or _is_singleton(right)):
+                raise _Doubt("it asks whether two objects are the same one", node)
+
+    def _comprehension(self, node: ast.comprehension) -> None:
+        if node.is_async:
+            raise _Doubt("an asynchronous comprehension is not looked into", node)
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -302,8 +241,17 @@ def _visible(name: str, node: ast.AST) -> None:
 def _plain(name: str, node: ast.AST) -> None:
     _visible(name, node)
     # Where the source binds such a name in one scope only, the built-in is what it means in all others.
-    if name not in BUILTINS and hasattr(builtins, name):
+    if (name not in BUILTINS and hasattr(builtins, name)) or name in OTHER_HOST_NAMES:
         raise _Doubt(f"the built-in '{name}' is not on the list", node)
+
+
+def _is_singleton(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
+
+
+def _parameters(arguments: ast.arguments) -> Iterable[ast.arg]:
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from (rest for rest in (arguments.vararg, arguments.kwarg) if rest is not None)
 
 
 def _check_template(node: ast.Attribute) -> None:
@@ -316,8 +264,9 @@ def _check_template(node: ast.Attribute) -> None:
 def _check_fields(template: str, node: ast.AST) -> None:
     try:
         fields = list(string.Formatter().parse(template))
-    except ValueError:
-        return  # it raises the same when it is called
+    except ValueError as error:
+        # Python notices only when it gets there: the fields in front are filled in before.
+        raise _Doubt("a template cannot be read", node) from error
     for _, field, layout, _ in fields:
         if field is not None and not (field == "" or field.isdecimal() or field.isidentifier()):
             raise _Doubt("a template reads attributes or items", node)
@@ -340,3 +289,25 @@ def _names_bound(tree: ast.Module) -> set[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             bound |= {alias.asname or alias.name for alias in node.names}
     return bound
+
+
+def _names_of_typing(tree: ast.Module) -> set[str]:
+    """Every name that the source binds to ``typing`` or to something of it."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname or alias.name for alias in node.names if alias.name == "typing"}
+        elif isinstance(node, ast.ImportFrom) and node.module == "typing":
+            found |= {alias.asname or alias.name for alias in node.names}
+    return found
+
+
+def _names_moved(tree: ast.Module) -> set[str]:
+    """Every name that the source deletes, or declares to be another scope's, at any level."""
+    moved: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
+            moved.add(node.id)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            moved |= set(node.names)
+    return moved
