@@ -60,14 +60,12 @@ def answer_reference(given: Answered) -> tuple[float, str]:
 
 def answer_strict(given: Answered) -> tuple[float, str]:
     """Only the right answer counts, said aloud, at token boundaries, and not as one guess among several."""
-    spoken = listen(given.content)
-    if spoken.forged:
-        return MALFORMED, "a tool response was made up"
-    if not spoken.prose:
+    prose = listen(given.content).prose
+    if not prose:
         return EMPTY, "nothing was said aloud"
     if given.answer is None:
         return 0.0, "no call, and the right answer is not known"
-    share = share_right(spoken.prose, given.answer, _known(given))
+    share = share_right(prose, given.answer, _known(given))
     if not share:
         return 0.0, "no call and no right answer"
     guessed = "" if share == 1.0 else ", as one guess among several"
@@ -77,6 +75,6 @@ def answer_strict(given: Answered) -> tuple[float, str]:
 def _known(given: Answered) -> Known:
     if given.context is None:
         return Known((), frozenset())
-    solved = given.context.task.solved_values(given.unsolved)
-    grounds = Grounds(given.context, tuple(solved))
-    return Known(given.context.task.question_tokens, grounds.words, given.context.task.question)
+    task = given.context.task
+    grounds = Grounds(given.context, lambda: task.solved_values(given.unsolved))
+    return Known(task.question_tokens, grounds.words, task.question)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ftrl.rewards.conformity import is_listed, required_of
 from ftrl.rewards.tokens import CACHED_CHARACTERS, Tokens, fold, tokens_of
 
 Schema = Mapping[str, Any]
@@ -49,7 +50,10 @@ def _read(text: str) -> Any:
 
 
 def values_of(arguments: Any, schema: Schema = NO_SCHEMA) -> Iterator[Value]:
-    """Every text and number in the arguments, with what the document says about its place."""
+    """Every text and number in the arguments, with what the document says about its place.
+
+    The names within an object that the document does not know are values too: somebody chose them.
+    """
     if not isinstance(arguments, dict):
         yield from _values("", arguments, NO_SCHEMA)
         return
@@ -68,6 +72,8 @@ def _values(parameter: str, value: Any, schema: Schema) -> Iterator[Value]:
             for key, inner in value.items():
                 of_key = properties.get(key) if isinstance(properties, dict) else None
                 stack.append((inner, of_key if isinstance(of_key, dict) else NO_SCHEMA))
+                if of_key is None:
+                    yield Value(parameter, key, tokens_of(key), NO_SCHEMA)
         elif isinstance(value, list):
             items = schema.get("items")
             stack.extend((inner, items if isinstance(items, dict) else NO_SCHEMA) for inner in value)
@@ -101,6 +107,19 @@ def canonical(arguments: Any, schema: Schema = NO_SCHEMA) -> str:
             if value is not None and (known is None or (name in known and not _is_default(value, known[name])))
         }
     return json.dumps(_folded(arguments), sort_keys=True, ensure_ascii=False)
+
+
+def gist_of(arguments: Any, schema: Schema = NO_SCHEMA) -> str:
+    """Equal for calls that differ only in what nobody asked for and was chosen from a list, or between yes and no."""
+    if isinstance(arguments, dict):
+        told = {
+            value.parameter
+            for value in values_of(arguments, schema)
+            if not is_listed(value.value, value.schema.get("enum"))
+        }
+        told.update(required_of(schema))
+        arguments = {name: value for name, value in arguments.items() if name in told}
+    return canonical(arguments, schema)
 
 
 def _is_default(value: Any, schema: Any) -> bool:

@@ -4,10 +4,12 @@ A text that names every possible answer names the right one too. So an answer is
 more never pays more than the best single guess:
 
 * Where the choices are known - yes or no, options (a) to (h), things that the question offers with "or" - the text is
-  held to one of them: the one it begins with, or else the first after the last "answer", or else the last it names.
+  held to one of them: the first after the last "answer", or else the one that it begins with, or else the last.
 * Where the answer has a number in it, other numbers that come from nowhere (not from the question, an earlier output
-  or a solved gold) are guesses too: with k of them, the answer is worth 1 / (1 + k).
-* Everywhere, beyond ``MOST_NEW_WORDS`` different words that come from nowhere, a text is worth proportionally less.
+  or a solved gold) are guesses too: with k of them, the answer is worth 1 / (1 + k), and with more than
+  ``MOST_GUESSES`` nothing.
+* Everywhere, beyond ``MOST_NEW_WORDS`` different words that come from nowhere a text is worth less, and with twice as
+  many nothing: it is a list.
 * Passages copied from the question say nothing if they hold the answer, or several of the choices.
 """
 
@@ -22,11 +24,10 @@ from ftrl.rewards.tokens import PART, Tokens, fold, parts_of, places, stands_in,
 
 T = TypeVar("T")
 
-MOST_NEW_WORDS = 64
+MOST_NEW_WORDS = 48
+MOST_GUESSES = 8
 COPIED = 6
 """Words in a row that make a passage a copy."""
-BEGINNING = 3
-"""Words within which a text begins with its answer."""
 
 _POLAR = (("yes",), ("no",)), (("true",), ("false",))
 _OPTION = re.compile(r"\(?([a-h])\)?")
@@ -83,10 +84,12 @@ def _undiluted(words: Tokens, parts: Sequence[Tokens], known: Known, *, closed: 
     asked = {token for token in own if _has_digit(token)}
     # Numbers of the question are no guesses, unless the answer itself could be guessed from there.
     free = known.words - set(known.question) if asked & set(known.question) else known.words
-    guesses = {token for token in words if _has_digit(token) and token not in own | free}
+    guesses = {token for token in words if _has_digit(token) and token not in own and token not in free}
+    if asked and len(guesses) > MOST_GUESSES:
+        return 0.0
     share = 1 / (1 + len(guesses)) if asked and not closed else 1.0
-    new = len(set(words) - own - known.words)
-    return share * min(1.0, MOST_NEW_WORDS / new) if new else share
+    excess = max(0, len(set(words) - own - known.words) - MOST_NEW_WORDS)
+    return share * max(0.0, 1 - excess / MOST_NEW_WORDS)
 
 
 def _has_digit(token: str) -> bool:
@@ -125,11 +128,11 @@ def _committed(mentions: Sequence[tuple[int, T]], count: int, words: Tokens) -> 
     if not mentions:
         return []
     said = [what for _, what in mentions]
-    if mentions[0][0] < BEGINNING:
-        return said[:count]
-    marks = [at for at, word in enumerate(words) if word in ("answer", "answers")]
-    after = [what for at, what in mentions if marks and at > marks[-1]]
-    return after[:count] if after else said[-count:]
+    mark = max((at for at, word in enumerate(words) if word in ("answer", "answers")), default=-1)
+    after = [what for at, what in mentions if at > mark]
+    if mark >= 0 and after:
+        return after[:count]
+    return said[:count] if mentions[0][0] == 0 else said[-count:]
 
 
 def _choices(answer: str, parts: Sequence[Tokens], known: Known) -> list[Tokens]:

@@ -47,8 +47,13 @@ class Reading:
             yield part
 
 
+LONGEST_READ = 65536
+"""Characters of an output that are looked at: no context window shows a model more."""
+
+
 def read_output(output: str) -> Reading:
     """The values of an output, as the sandbox gives it."""
+    output = output[:LONGEST_READ]
     return _cached(output) if len(output) <= CACHED_CHARACTERS else _read(output)
 
 
@@ -134,7 +139,7 @@ _EXPLAINING_KEYS = ("message", "reason", "detail", "details", "msg", "descriptio
 
 
 def _is_error(fields: dict[Any, Any]) -> bool:
-    folded = {fold(str(key)): value for key, value in fields.items()}
+    folded = {str(key).casefold().strip(): value for key, value in fields.items()}
     if any(folded.get(key) for key in _ERROR_KEYS & folded.keys()):
         return True
     explained = any(key in folded for key in _EXPLAINING_KEYS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ftrl.errors import FtrlError
-from ftrl.rewards.arguments import NO_SCHEMA, canonical, read_arguments
+from ftrl.rewards.arguments import NO_SCHEMA, Schema, canonical, gist_of, read_arguments
 from ftrl.rewards.assignment import Prospect
 from ftrl.rewards.context import Context, Earlier
 from ftrl.rewards.grounding import Grounds
@@ -96,6 +97,7 @@ class Scoreboard:
         self._context = context if profile.scrutinise is not None else None
         self._solved: dict[int, float] = {}
         self._ticked: set[str] = set()
+        self._told: set[tuple[tuple[str, str], str]] = set()
         self._made: dict[tuple[str, str], list[ParsedCall]] = {}
         self.calls = 0
         if self._context is not None:
@@ -131,11 +133,12 @@ class Scoreboard:
             _check(call, result)
         grounds = None
         if self._context is not None:
-            grounds = Grounds(self._context, tuple(self._context.task.solved_values(self.unsolved())))
+            task = self._context.task
+            grounds = Grounds(self._context, lambda: task.solved_values(self.unsolved()))
         pairs = enumerate(zip(calls, results, strict=True))
         claims = [claimed for at, (call, result) in pairs if (claimed := self._claim(at, call, result, grounds))]
         if self._profile.scrutinise is not None:
-            claims = list(_first_of_each(claims, results))
+            claims = list(self._without_twins(calls, _first_of_each(claims, results)))
         return Considered(tuple(calls), tuple(results), unparsable, tuple(claims))
 
     def _claim(self, position: int, call: ParsedCall, result: CallResult, grounds: Grounds | None) -> Claimed | None:
@@ -159,14 +162,29 @@ class Scoreboard:
         kept = tuple(gold for gold, holds in zip(golds, verdict.holds, strict=True) if holds)
         return Claimed(position, kept, verdict, key) if kept else None
 
+    def _without_twins(self, calls: Sequence[ParsedCall], claims: Iterable[Claimed]) -> Iterator[Claimed]:
+        """Where a gold stands twice, it needs two calls that differ in what the document asks for."""
+        told = set(self._told)
+        for claimed in claims:
+            twins = [gold for gold in claimed.golds if self._golds.count(self._golds[gold]) > 1]
+            gist = gist_of(*self._read(calls[claimed.call])) if twins else ""
+            golds = tuple(gold for gold in claimed.golds if (self._golds[gold], gist) not in told)
+            told.update((self._golds[gold], gist) for gold in twins)
+            if golds:
+                yield replace(claimed, golds=golds)
+
     def _seen(self, result: CallResult) -> str:
         """What the profile looks at: the output, or as much of it as the model was shown."""
         return result.output if self._context is None else self._context.visible(result.output)
 
     def _key(self, call: ParsedCall) -> str:
         """Equal for calls that are the same."""
+        return f"{call.name}\n{canonical(*self._read(call))}"
+
+    def _read(self, call: ParsedCall) -> tuple[Any, Schema]:
+        """The arguments of a call, and what the document says about them."""
         document = self._context.task.document(call.name) if self._context is not None else None
-        return f"{call.name}\n{canonical(read_arguments(call.arguments), document or NO_SCHEMA)}"
+        return read_arguments(call.arguments), document or NO_SCHEMA
 
     def settle(self, considered: Considered, probed: Sequence[CallResult] | None) -> list[ScoredCall]:
         """Count the calls of a turn and tick golds.
@@ -187,7 +205,9 @@ class Scoreboard:
             gold = chosen.get(position)
             if gold is not None:
                 self._solved[gold] = worths[position]
-                self._ticked.add(self._key(call))
+                if self._profile.scrutinise is not None:
+                    self._ticked.add(self._key(call))
+                    self._told.add((self._golds[gold], gist_of(*self._read(call))))
             scored.append(ScoredCall(call, result, gold, worths.get(position, 1.0)))
         self.calls += len(scored) + (considered.unparsable if self._profile.counts_unparsable else 0)
         if self._context is not None:

@@ -170,7 +170,7 @@ class _Judge:
         if not calls:
             value, why = self._profile.answer(self._answered)
         elif self._profile.counts_unparsable and unread and not ticked:
-            value, why = MALFORMED, f"of {calls} calls none brought back an open gold, and {unread} could not be read"
+            value, why = MALFORMED, f"of {calls} calls none brought back an open gold, and {unread} are no calls"
         else:
             # A hop taken before those that it depends on is solved, but earns nothing: it can only be a guess.
             worth = sum(tick.worth for tick in ticked if tick.gold in self._ready)

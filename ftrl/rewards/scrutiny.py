@@ -69,6 +69,6 @@ def scrutinise(claim: Claim) -> Verdict:
         return Verdict(holds)
     worth = 1.0 if conforms(arguments, claim.context.task.document(claim.call.name)) else HALF
     assessment = assess(claim.call, arguments, claim.context, claim.grounds)
-    if assessment.standing is Standing.MISSING:
+    if assessment.standing is Standing.WORTHLESS:
         return Verdict((False,) * len(holds))
-    return Verdict(holds, worth, assessment.probes, min(worth, assessment.penalty))
+    return Verdict(holds, worth, assessment.probes, min(worth, assessment.worth_if_probed))

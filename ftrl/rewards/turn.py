@@ -2,11 +2,13 @@
 
 The boards may read the turn differently. All calls that any of them reads are run: first those of the first board,
 as they stand, then what only another board reads. A turn that was *played* is
-one in which the first board's calls are all that was ever made: to the others, what they read besides was not made.
+one in which the first board's calls are all that was ever made: what the boards do not agree about counts, to the
+others, as calls that could not be read - a call made in thinking was made, and one that was never run brought nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ftrl.rewards.scoreboard import Considered, Scoreboard, ScoredCall
@@ -40,6 +42,7 @@ class Turn:
         self._responses = tuple(responses)
         self._boards = tuple(boards)
         self._sources = sources
+        self._played = played
         self._calls = list(responses[0].calls)
         known = set(self._calls)
         for response in () if played else responses[1:]:
@@ -68,6 +71,8 @@ class Turn:
             left = {call: list(reversed(of_call)) for call, of_call in returned.items()}
             answers = [left[call].pop() if len(left[call]) > 1 else left[call][0] for call in made]
             unread = response.unparsed + len(response.calls) - len(made)
+            if self._played:
+                unread += sum((Counter(self._calls) - Counter(response.calls)).values())
             self._considered.append(board.consider(made, answers, unread))
         return [call for one in self._considered for call in sandbox_calls(one.probes, self._sources)]
 

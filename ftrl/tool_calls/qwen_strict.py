@@ -3,7 +3,7 @@
 As in ``qwen``, a missing closing tag and characters of the tag left over in front of the JSON are forgiven. Different:
 
 * thinking, and tool responses that the model wrote itself, are never read;
-* everything that was marked as a call counts: as a call, or as ``unparsed``;
+* everything that was marked as a call counts: as a call, or as ``unparsed``; so does every made-up response;
 * text between blocks does no harm to the block that follows it;
 * a call's ``name`` is text and its arguments are an object (or JSON text of one), or the call does not parse.
 """
@@ -23,7 +23,7 @@ def parse_qwen_strict(text: str) -> ParsedResponse:
     blocks = [piece for piece in spoken.pieces if piece.is_call]
     read = [(piece, _read(piece.text)) for piece in blocks]
     calls = [(piece, call) for piece, call in read if call is not None]
-    unparsed = len(blocks) - len(calls) + spoken.stray
+    unparsed = len(blocks) - len(calls) + spoken.stray + spoken.forged
     if not calls:
         return ParsedResponse(text.strip(), unparsed=unparsed)
     before = text[: calls[0][0].start].removesuffix(OPEN).strip()

@@ -39,12 +39,12 @@ class Spoken:
     Attributes:
         pieces: in the order of the text; a call never holds another.
         stray: closing tags of calls that nothing opened.
-        forged: whether the model wrote a tool response.
+        forged: tool responses that the model wrote itself.
     """
 
     pieces: tuple[Piece, ...]
     stray: int
-    forged: bool
+    forged: int
 
     @property
     def prose(self) -> str:
@@ -55,7 +55,7 @@ class Spoken:
 def listen(text: str) -> Spoken:
     """Take a turn apart."""
     pieces: list[Piece] = []
-    stray, forged = 0, False
+    stray = forged = 0
     for start, end, state, tag in _stretches(text):
         said = text[start:end]
         # An opening right after an opening is a doubled tag; a block that is closed empty is a call of nothing.
@@ -65,11 +65,11 @@ def listen(text: str) -> Spoken:
             pieces.append(Piece(start, said, is_call=False))
         if tag == "</think>" and state != "think":
             pieces.clear()
-            stray = 0
+            stray = forged = 0
         elif tag == CLOSE and not state:
             stray += 1
         elif tag in FORGED:
-            forged = True
+            forged += 1
     return Spoken(tuple(pieces), stray, forged)
 
 
