@@ -111,6 +111,16 @@ def test_results_say_what_they_are_results_of(config: EvalConfig) -> None:
     assert Path(config.out, "table.txt").read_text() == render_table(returned) + "\n"
 
 
+def test_the_other_profiles_means_stand_beside(config: EvalConfig) -> None:
+    results = evaluate(config, display=False)
+    assert list(results.other_profiles) == ["strict-1"]
+    # As by reference, but that an episode without a call has no precision.
+    strict = results.other_profiles["strict-1"]
+    assert (strict.f1, strict.recall) == (results.macro.f1, results.macro.recall)
+    assert strict.precision == pytest.approx(((0.5 + 0.5) / 2 + 1) / 2)
+    assert "by strict-1" in render_table(results)
+
+
 def test_trials_and_tasks_that_are_not_asked_for_do_not_count(config: EvalConfig) -> None:
     results = evaluate(config.model_copy(update={"trials": 1, "limit": 1}), display=False)
     assert (results.overall.tasks, results.overall.f1) == (1, 1.0)

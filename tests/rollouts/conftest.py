@@ -83,12 +83,13 @@ def play(sandbox: Sandbox) -> Play:
         sample: int = 0,
         policy: Policy | None = None,
         tools: Any = None,
+        sources: dict[str, str] | None = None,
         **settings: Any,
     ) -> Trajectory:
         return asyncio.run(
             run_episode(
                 environment or make_environment(),
-                SOURCES,
+                sources or SOURCES,
                 policy or ScriptedPolicy([CAPITAL, POPULATION, "There are 1200."] if texts is None else texts),
                 tools or sandbox,
                 EpisodeSettings(**settings),

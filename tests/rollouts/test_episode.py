@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ftrl.environments import Environment
 from ftrl.errors import FtrlError
 from ftrl.rollouts import Trajectory, TrajectoryStatus
 from ftrl.sandbox import Call, CallResult, CallStatus
@@ -58,6 +59,51 @@ def test_a_tool_that_raises_is_the_models_error(play: Play, scripts: Any) -> Non
     trajectory = play([scripts.say(("population_of", {"city": "Nowhere"})), "I give up."])
     assert trajectory.calls[0].call_status is CallStatus.TOOL_ERROR
     assert "Nowhere" in trajectory.messages[2]["content"]
+
+
+@pytest.mark.parametrize(("profile", "other"), [("reference", "strict-1"), ("strict", "reference-2025-08")])
+def test_every_episode_is_scored_under_every_profile_its_own_first(
+    play: Play, scripts: Any, profile: str, other: str
+) -> None:
+    again = scripts.say(("capital_of", {"country": "Atlantis"}), ("capital_of", {"country": "Atlantis"}))
+    trajectory = play([again, "Done."], profile=profile)
+    assert [metrics.profile for metrics in trajectory.metrics][1:] == [other]
+    assert trajectory.metrics_of(other).f1 == trajectory.metrics[0].f1 == pytest.approx(2 / 4)
+
+
+def test_what_only_one_profile_reads_as_a_call_is_no_call_that_brought_something(play: Play, scripts: Any) -> None:
+    thought = f"<think>{scripts.capital}</think>"
+    reference, strict = play([thought, "Done."]).metrics
+    assert (reference.precision, reference.recall) == (1.0, 0.5)
+    assert (strict.precision, strict.recall) == (0.0, 0.0)
+    hidden = f"{scripts.capital}\nand\n{scripts.population}"  # the published parser loses the second call
+    reference, strict = play([hidden, "Done."]).metrics
+    assert (reference.precision, strict.precision) == (1.0, 0.5)
+
+
+def test_a_strict_episode_runs_no_call_made_in_thinking(play: Play, scripts: Any) -> None:
+    trajectory = play([f"<think>{scripts.capital}</think>Poseidonis"], profile="strict")
+    assert trajectory.calls == ()
+    assert trajectory.status is TrajectoryStatus.ANSWERED
+
+
+def test_tools_are_probed_where_arguments_come_from_nowhere(play: Play, scripts: Any, environment: Environment) -> None:
+    source = {
+        "capital_of": "def capital_of(country):\n    return 'Poseidonis'\n",
+        "population_of": "def population_of(city): pass",
+    }
+    for country, solved in (("Zqxv", 0.0), ("Atlantis", 0.5)):
+        trajectory = play([scripts.say(("capital_of", {"country": country})), "Done."], sources=source)
+        assert trajectory.metrics_of("strict-1").recall == solved
+        assert trajectory.metrics_of("reference-2025-08").recall == 0.5
+        assert len(trajectory.calls) == 1
+
+
+def test_outputs_can_be_cut_off_and_what_is_cut_off_does_not_count(play: Play, scripts: Any) -> None:
+    trajectory = play([scripts.capital, "Done."], max_output_chars=4)
+    assert trajectory.messages[2]["content"] == trajectory.calls[0].output == "Pose"
+    assert trajectory.metrics_of("strict-1").recall == 0.0
+    assert trajectory.metrics_of("reference-2025-08").recall == 0.5
 
 
 class FailingSandbox:

@@ -9,7 +9,9 @@ import pytest
 
 from ftrl.environments import Environment
 from ftrl.errors import FtrlError
+from ftrl.rewards import Earlier
 from ftrl.rollouts import Trajectory, TrajectoryStatus, snapshots
+from ftrl.rollouts.snapshots import earlier_calls
 
 Play = Callable[..., Trajectory]
 
@@ -47,3 +49,15 @@ def test_an_episode_that_failed_through_our_fault_has_none(play: Play, environme
     failed = play().model_copy(update={"status": TrajectoryStatus.INFRASTRUCTURE})
     with pytest.raises(FtrlError, match="fault of ours"):
         next(snapshots(environment, failed))
+
+
+def test_the_calls_before_a_step_are_read_off_its_conversation(
+    play: Play, environment: Environment, scripts: Any
+) -> None:
+    both = scripts.say(("capital_of", {"country": "Lemuria"}), ("capital_of", {"country": "Atlantis"}))
+    steps = list(snapshots(environment, play([both, "Done."])))
+    assert earlier_calls(steps[0].messages) == ()
+    assert earlier_calls(steps[1].messages) == (
+        Earlier("capital_of", '{"country": "Lemuria"}', "Ram"),
+        Earlier("capital_of", '{"country": "Atlantis"}', "Poseidonis"),
+    )
