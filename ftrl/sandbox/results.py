@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from types import CodeType
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus
-from ftrl.sandbox.proof import SOURCE_NAME, Proof, prove
+from ftrl.sandbox.proof import LONGEST_SOURCE, SOURCE_NAME, Proof, prove
 
 MOST_PROOFS = 50_000
 MOST_CODES = 20_000
@@ -22,7 +23,7 @@ class Proofs:
     def __init__(self) -> None:
         self._proofs: OrderedDict[str, Proof] = OrderedDict()
         self._codes: OrderedDict[str, CodeType] = OrderedDict()
-        self._slow: set[str] = set()
+        self._kept_out: set[str] = set()
         self._lock = threading.Lock()
 
     def of(self, source: str | None) -> Proof:
@@ -32,6 +33,8 @@ class Proofs:
         proof = self._proofs.get(source)
         if proof is None:
             proof = prove(source)
+            if proof.functions and self.compiled(source) is None:
+                proof = replace(proof, functions=frozenset(), why_not="it does not compile")
             with self._lock:
                 self._proofs[source] = proof
                 if len(self._proofs) > MOST_PROOFS:
@@ -44,7 +47,7 @@ class Proofs:
         if source is None:
             return True
         proof = self._proofs.get(source) or self.of(source)
-        return call.name in proof.functions and source not in self._slow
+        return call.name in proof.functions and source not in self._kept_out
 
     def compiled(self, source: str | None) -> CodeType | None:
         """The source's code, for a process that is to run it; None for no source, or one that does not compile."""
@@ -52,6 +55,8 @@ class Proofs:
             return None
         code = self._codes.get(source)
         if code is None:
+            if len(source) > LONGEST_SOURCE:
+                return None  # a process that compiles does nothing else meanwhile: let it be the child
             try:
                 code = compile(source, SOURCE_NAME, "exec", dont_inherit=True)
             except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
@@ -62,10 +67,10 @@ class Proofs:
                     self._codes.popitem(last=False)
         return code
 
-    def found_slow(self, source: str | None) -> None:
-        """The tool ran into its time limit: a warm interpreter would be held up by it."""
+    def keep_out(self, source: str | None) -> None:
+        """The tool is slow, or ends its process, or is otherwise a burden on a warm interpreter: none sees it again."""
         if source is not None:
-            self._slow.add(source)
+            self._kept_out.add(source)
 
 
 class ResultCache:

@@ -25,6 +25,10 @@ DEFAULT_LIMITS = Limits()
 CACHE_BYTES = 64 * 1024 * 1024
 CALLS_OF_A_BATCH = 64
 CALLS_OF_A_FORK = 64
+SECONDS_OF_A_WARM_CALL = 0.5
+"""A tool that once took longer holds up no warm interpreter any more."""
+
+_NOT_AGAIN_WARM = (CallStatus.TIMEOUT, CallStatus.MEMORY, CallStatus.CRASHED)
 _GROUPS_OF_A_BATCH = 64
 _IN_FLIGHT_PER_WORKER = 64
 """Batches of a stream."""
@@ -87,9 +91,7 @@ class Sandbox:
         """Make the calls of one response, side by side, and wait. Results come in the order of the calls."""
         if self._warm is not None and len(calls) <= CALLS_OF_A_BATCH and all(map(self._proofs.warm, calls)):
             self._check_usable()
-            results = self._run_all_warm(self._warm, calls)
-            if results is not None:
-                return results
+            return self._run_all_warm(self._warm, calls)
         return self._submit([calls]).result()
 
     def run_groups(self, groups: Sequence[Sequence[Call]]) -> list[list[CallResult]]:
@@ -218,26 +220,33 @@ class Sandbox:
         if pending.abandoned:
             return
         results = self._make_warm(self._warm, [pending.calls[index] for index in indexes])
-        if results is None:
-            # One of them hung, or ended the worker; forked one by one, each gets what it deserves.
-            self._pool.submit([self._job(pending, [index], roomy=False) for index in indexes])
-        else:
-            pending.deliver(indexes, results)
+        pending.deliver(indexes[: len(results)], results)
+        self._fork_each(pending, indexes[len(results) :])
 
-    def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult] | None:
-        """The results of calls of proven tools, if nothing went wrong."""
+    def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
+        """The results of calls of proven tools, without the machinery that others need."""
         known = [self._known(call) for call in calls]
         missing = [call for call, result in zip(calls, known, strict=True) if result is None]
         made = self._make_warm(warm, missing) if missing else []
-        if made is None:
-            return None
+        if len(made) < len(missing):
+            pending = _Pending(missing[len(made) :], None)
+            self._fork_each(pending, list(range(len(pending.calls))))
+            pending.all_sent()
+            made += pending.result()
         news = iter(made)
         return [result or next(news) for result in known]
 
-    def _make_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult] | None:
-        results = warm.run([(self._proofs.compiled(call.source), call) for call in calls])
-        if results is not None and self._cache.keeps:
-            for call, result in zip(calls, results, strict=True):
+    def _fork_each(self, pending: _Pending, indexes: list[int]) -> None:
+        """One hung, or ended the worker, or is unfit for it: forked one by one, each call gets what it deserves."""
+        self._pool.submit([self._job(pending, [index], roomy=False) for index in indexes])
+
+    def _make_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
+        """The results of the first of the calls, and of all of them if nothing went wrong."""
+        results, unfit = warm.run([(self._proofs.compiled(call.source), call) for call in calls])
+        if unfit:
+            self._proofs.keep_out(calls[len(results)].source)
+        if self._cache.keeps:
+            for call, result in zip(calls, results, strict=False):
                 if self._proofs.of(call.source).deterministic:
                     self._cache.keep(call, result)
         return results
@@ -255,8 +264,8 @@ class Sandbox:
         calls = [pending.calls[index] for index in indexes]
 
         def deliver(position: int, result: CallResult) -> None:
-            if result.status is CallStatus.TIMEOUT:
-                self._proofs.found_slow(calls[position].source)
+            if result.seconds > SECONDS_OF_A_WARM_CALL or result.status in _NOT_AGAIN_WARM:
+                self._proofs.keep_out(calls[position].source)
             pending.deliver([indexes[position]], [result])
 
         codes = [self._proofs.compiled(call.source) for call in calls]

@@ -8,10 +8,12 @@ import marshal
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import CodeType
+from typing import NamedTuple
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
 from ftrl.sandbox.jail import wire
@@ -31,6 +33,18 @@ _from_json = json.JSONDecoder().decode
 _STATUSES = {status.value: status for status in CallStatus if status is not CallStatus.INFRASTRUCTURE}
 
 
+class Made(NamedTuple):
+    """What came of a batch.
+
+    Attributes:
+        results: those of its first calls, in order; the calls after that were not made.
+        unfit: whether the first of these must not be made in a warm interpreter at all.
+    """
+
+    results: list[CallResult]
+    unfit: bool
+
+
 class WarmWorker:
     """One warm interpreter, and the code that it has already.
 
@@ -42,14 +56,15 @@ class WarmWorker:
         self.process = process
         self.spent = False
         """Whether it should be replaced."""
-        self._numbers: dict[CodeType, int] = {}
+        # By source, not by code: Python takes codes for equal that differ in what it does not compare.
+        self._numbers: dict[str, int] = {}
         self._calls = 0
         # Kept by the kernel: Python's own time-outs cost a system call more for each of ours.
         process.socket.settimeout(None)
         process.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
         process.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL)
 
-    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> list[CallResult]:
+    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> Made:
         """Make the calls, each with the code of its source.
 
         Raises:
@@ -60,40 +75,39 @@ class WarmWorker:
         rows: list[tuple[int | None, str, str]] = []
         for code, call in calls:
             number = None
-            if code is not None:
-                number = numbers.get(code)
+            if call.source is not None:
+                number = numbers.get(call.source)
                 if number is None:
-                    number = numbers[code] = len(numbers)
+                    if code is None:
+                        raise WorkerFailure("a tool's code could not be had")
+                    number = numbers[call.source] = len(numbers)
                     new.append((number, code))
             rows.append((number, call.name, call.arguments))
         self._calls += len(rows)
         connection = self.process.socket
         try:
             connection.sendall(wire.pack(marshal.dumps((new, rows))))
-            reply = self._receive(connection)
+            replies, unfit, full = _from_json(self._receive(connection).decode())
             results = [
-                CallResult(output, _STATUSES[status], microseconds / 1e6)
-                for status, output, microseconds in _from_json(reply.decode())
+                CallResult(output, _STATUSES[status], microseconds / 1e6) for status, output, microseconds in replies
             ]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise WorkerFailure(f"no answer from the worker process: {error}") from error
-        if len(results) != len(rows) or not all(type(result.output) is str for result in results):
+        complete = len(results) < len(rows) if unfit else len(results) == len(rows)
+        if not complete or not all(type(result.output) is str for result in results):
             raise WorkerFailure("the worker process answered something else than it was asked")
-        self.spent = (
-            self._calls > CALLS_OF_A_WORKER
-            or len(numbers) > SOURCES_OF_A_WORKER
-            or any(result.status is CallStatus.MEMORY for result in results)
-        )
-        return results
+        self.spent = bool(full or unfit) or self._calls > CALLS_OF_A_WORKER or len(numbers) > SOURCES_OF_A_WORKER
+        return Made(results, bool(unfit))
 
     def _receive(self, connection: socket.socket) -> bytes:
         received = bytearray()
+        deadline = time.monotonic() + BATCH_SECONDS
         while (message := wire.take(received)) is None:
             piece = connection.recv(_PIECE)
             if not piece:
                 raise WorkerFailure("the worker process ended")
             received += piece
-            if len(received) > LONGEST_REPLY:
+            if len(received) > LONGEST_REPLY or time.monotonic() > deadline + BATCH_SECONDS:
                 raise WorkerFailure("the worker process says too much")
         return message[0]
 
@@ -118,22 +132,22 @@ class WarmPool:
         # A worker dies with the thread that started it (so Linux counts parents): hence one that stays.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ftrl-sandbox-starter")
 
-    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> list[CallResult] | None:
-        """Make the calls, each with its code; None if the worker failed, or could not be started."""
+    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> Made:
+        """Make the calls, each with its code: none of them if the worker failed, or could not be started."""
         self._count.acquire()
         worker = self._free.pop()  # the one that was used last: its caches are warm
         try:
             worker = worker or self._start()
-            results = worker.run(calls)
+            made = worker.run(calls)
         except WorkerFailure:
             self._release(worker)
             worker = None
-            return None
+            return Made([], unfit=False)
         else:
             if worker.spent:
                 self._release(worker)
                 worker = None
-            return results
+            return made
         finally:
             self._free.append(worker)
             self._count.release()

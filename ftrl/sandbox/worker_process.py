@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftrl.sandbox.allowed import MODULES
 from ftrl.sandbox.calls import Limits
 from ftrl.sandbox.jail import wire
 
@@ -99,6 +100,7 @@ class WorkerProcess:
             "legacy": legacy_namespace,
             "packages": _paths_of(_PACKAGES_OF_THE_PUBLISHED_HOST) if legacy_namespace else [],
             "warm": warm,
+            "modules": sorted(MODULES) if warm else [],
             "parent": os.getpid(),
         }
         self.socket.settimeout(_SECONDS_TO_START)

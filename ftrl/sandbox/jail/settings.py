@@ -18,5 +18,7 @@ class Settings(NamedTuple):
     """Installed packages that tools may import: folders, or files of single modules."""
     warm: bool
     """Whether the worker makes calls of proven tools in itself, and no others."""
+    modules: list[str]
+    """What proven tools may import; a warm interpreter loads all of it before its first call."""
     parent: int
     """The process id of the main process."""
