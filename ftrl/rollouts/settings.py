@@ -49,7 +49,9 @@ class EngineSettings(Settings):
         description="Episodes that one engine plays at once; 256 on a GPU and 32 on a CPU if left out. "
         "More than the engine can batch only wait inside it.",
     )
-    sandbox_workers: int | None = Field(default=None, ge=1, description="Tool processes beside each engine.")
+    sandbox_workers: int | None = Field(
+        default=None, ge=1, description="Tools at work on each node; one per core if left out."
+    )
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1, description="Share of each GPU's memory to use.")
     cpu_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
 

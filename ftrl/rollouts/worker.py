@@ -1,4 +1,4 @@
-"""The actor that plays episodes: one engine, one sandbox, many episodes at a time in one process."""
+"""The actor that plays episodes: one engine, the sandbox of its node, many episodes at a time in one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ftrl.rollouts.episode import EpisodeKey, run_episode
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
 from ftrl.rollouts.vllm_policy import VllmPolicy, prepare_process
-from ftrl.sandbox import Sandbox
+from ftrl.sandbox.service import NodeSandbox
 
 
 class RolloutWorker:
@@ -48,17 +48,15 @@ class RolloutWorker:
         self._cpu = cpu
         self._slots = asyncio.Semaphore(in_flight)
         self._policy: VllmPolicy | None = None
-        self._sandbox: Sandbox | None = None
+        self._sandbox = NodeSandbox(engine.sandbox_workers)
         self._guard: Guard | None = None
 
     async def start(self) -> int:
-        """Start sandbox and engine; returns this process's id.
+        """Start the engine; returns this process's id.
 
         Raises:
             FtrlError: the engine did not start; the message holds its own last words.
         """
-        # The sandbox first: its processes are small while this one is.
-        self._sandbox = Sandbox(workers=self._engine.sandbox_workers)
         self._guard = Guard()
         prepare_process(self._engine, cpu=self._cpu)
         try:
@@ -74,7 +72,7 @@ class RolloutWorker:
         Raises:
             EngineLost: the engine died; this actor is of no more use.
         """
-        assert self._policy is not None and self._sandbox is not None
+        assert self._policy is not None
         async with self._slots:
             return await run_episode(environment, sources, self._policy, self._sandbox, self._episode, key)
 
@@ -82,8 +80,6 @@ class RolloutWorker:
         """Shut everything down; when this returns, the engine's processes are gone."""
         if self._policy is not None:
             await asyncio.to_thread(self._policy.stop)
-        if self._sandbox is not None:
-            await asyncio.to_thread(self._sandbox.close)
         if self._guard is not None:
             await asyncio.to_thread(self._guard.release)
 

@@ -11,7 +11,7 @@ from ftrl.sandbox.calls import Call, CallResult, CallStatus
 from ftrl.sandbox.proof import LONGEST_SOURCE, SOURCE_NAME, Proof, prove
 
 MOST_PROOFS = 50_000
-MOST_CODES = 20_000
+MOST_CODES = 5_000
 _OVERHEAD_BYTES = 400
 _KEPT = (CallStatus.OK, CallStatus.TOOL_ERROR, CallStatus.OUTPUT_LIMIT)
 _UNKNOWN_TOOL = Proof(functions=frozenset(), deterministic=True, wild=False, why_not=None)

@@ -24,7 +24,7 @@ BATCH_SECONDS = 1.0
 
 LONGEST_REPLY = 256 * 1024 * 1024
 CALLS_OF_A_WORKER = 500_000
-SOURCES_OF_A_WORKER = 20_000
+SOURCES_OF_A_WORKER = 5_000
 """After so many a worker is replaced: what Python's own caches gather in it goes with it."""
 
 _PIECE = 1 << 18

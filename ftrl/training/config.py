@@ -40,8 +40,10 @@ class RewardConfig(Part):
         description="The scoring rules that are trained on: reference (the published ones) or strict "
         "(docs/scoring.md). The step metrics show both.",
     )
-    workers: int = Field(default=8, ge=1, description="Reward actors; each has a sandbox of its own.")
-    sandbox_workers: int = Field(default=2, ge=1, description="Tool processes per reward actor.")
+    workers: int = Field(default=8, ge=1, description="Reward actors; those of a node share its sandbox.")
+    sandbox_workers: int | None = Field(
+        default=None, ge=1, description="Tools at work on each node; one per core if left out."
+    )
 
 
 class OptimConfig(Part):

@@ -1,4 +1,4 @@
-"""The reward inside verl's loop: asynchronous, in verl's reward actors, over a sandbox of their own.
+"""The reward inside verl's loop: asynchronous, in verl's reward actors, over the sandbox of their node.
 
 verl calls ``run_single`` as soon as a response is sampled, while others are still being generated. Tools are looked
 up in the environment store by the row's environment id; only ids travel with the rows.
@@ -16,7 +16,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from ftrl.environments import Environment, EnvironmentStore
 from ftrl.rewards import Context, Earlier, ResponseScoring, TaskFacts, profile_named, profiles_from
-from ftrl.sandbox import Call, CallResult, Sandbox
+from ftrl.sandbox.service import NodeSandbox
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         self._metric: str = settings.metric
         self._profiles = profiles_from(profile_named(settings.profile))
         self._store = EnvironmentStore.open(settings.environments)
-        self._sandbox = Sandbox(workers=settings.sandbox_workers)
+        self._sandbox = NodeSandbox(settings.sandbox_workers)
         self._tasks: dict[str, _Task] = {}
 
     def _task(self, environment_id: str) -> _Task:
@@ -69,8 +69,8 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
             profiles=self._profiles,
             context=Context(task.facts, tuple(Earlier(*call) for call in json.loads(row["history"]))),
         )
-        results = await self._run(scoring.calls)
-        scores = scoring.scores(await self._run(scoring.probes(results)))
+        results = await self._sandbox.run_async(scoring.calls)
+        scores = scoring.scores(await self._sandbox.run_async(scoring.probes(results)))
         side_by_side = {
             f"{what}_{profile.name}": value
             for profile, score in zip(self._profiles, scores, strict=True)
@@ -88,9 +88,6 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
                 "tool_seconds": sum(result.seconds for result in results),
             },
         }
-
-    async def _run(self, calls: list[Call]) -> list[CallResult]:
-        return await self._sandbox.run_async(calls) if calls else []
 
     def _decode(self, response: Any) -> str:
         # As published: special tokens stay in the text; the end marks are taken off by the parser.
