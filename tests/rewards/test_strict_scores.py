@@ -366,3 +366,35 @@ def test_no_other_matching_of_calls_and_golds_is_worth_more(prospects: list[Pros
     assert len(set(chosen.values())) == len(chosen)
     assert all(gold in prospects[call].golds for call, gold in chosen.items())
     assert worth(chosen) == max(worth(other) for other in matchings(prospects, {}))
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["\ud83d", "2001-08-02", "Ada", ".*", "1" * 400, "\u0661\u0662", "\u00b2"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    arguments=st.dictionaries(st.sampled_from(["x", "y", "z"]), ANYTHING, max_size=3) | ANYTHING,
+    document=ANYTHING
+    | st.just({"properties": {"x": {"enum": ["Ada", 1]}, "y": {"type": "integer"}}, "required": ["x"]}),
+    output=st.sampled_from(["39", "Ada is 39", '{"age": 39}']) | ANYTHING.map(json.dumps),
+    probed=st.sampled_from(["39", "nothing", '{"error": 39}']),
+)
+def test_no_arguments_and_no_document_are_too_odd(arguments: Any, document: Any, output: str, probed: str) -> None:
+    tool = {"function": {"name": "t", "parameters": document}}
+    context = Context(TaskFacts("Who is Ada of Orun?", [tool], [Gold(tool="t", value="39")] * 2))
+    board = Scoreboard.of({"t": ["39", "39"]}, STRICT, context)
+    for _ in range(2):
+        call = ParsedCall("t", json.dumps(arguments))
+        considered = board.consider([call, call], [CallResult(output, CallStatus.OK, 0.0)] * 2, 1)
+        assert all(isinstance(json.loads(probe.arguments), dict) for probe in considered.probes)
+        board.settle(considered, [CallResult(probed, CallStatus.OK, 0.0) for _ in considered.probes])
+    assert len(board.solved) <= 1
+    assert board.calls == 6
