@@ -26,6 +26,7 @@ from ftrl.rewards.scoring import (
     score_trajectories,
     score_trajectory,
 )
+from ftrl.rewards.streaming import score_stream
 from ftrl.rewards.turn import Turn
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "profiles_from",
     "score_parsed",
     "score_response",
+    "score_stream",
     "score_trajectories",
     "score_trajectory",
 ]

@@ -43,7 +43,7 @@ def conforms(arguments: Any, parameters: Any) -> bool:
 def _fits(value: Any, schema: Any, depth: int) -> bool:
     if not isinstance(schema, Mapping) or depth > DEEPEST:
         return True
-    if not (_has_type(value, schema.get("type")) and _is_allowed(value, schema.get("enum"))):
+    if not (_has_type(value, schema.get("type")) and _is_allowed(value, schema.get("enum")) and _within(value, schema)):
         return False
     for choice in ("anyOf", "oneOf"):
         options = schema.get(choice)
@@ -86,6 +86,20 @@ def _has_type(value: Any, wanted: Any) -> bool:
 def _is_allowed(value: Any, listed: Any) -> bool:
     # Documents often list the values of an array's items at the array itself.
     return not isinstance(listed, list) or not listed or isinstance(value, list) or is_listed(value, listed)
+
+
+def _within(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether a value keeps within the bounds of its size. Patterns are not looked at: they may be made to hang."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        size, names = value, ("minimum", "maximum")
+    elif isinstance(value, (str, list)):
+        size, names = len(value), ("minLength", "maxLength") if isinstance(value, str) else ("minItems", "maxItems")
+    else:
+        return True
+    least, most = schema.get(names[0]), schema.get(names[1])
+    return not (isinstance(least, (int, float)) and size < least) and not (
+        isinstance(most, (int, float)) and size > most
+    )
 
 
 def is_listed(value: Any, listed: Any) -> bool:

@@ -1,6 +1,6 @@
 """Scoring files of responses and of trajectories: the formats of ``ftrl reward``.
 
-Lines are scored in order, in batches: all calls of a batch run in the sandbox together. Every line is scored under
+Lines are scored in order, as a stream: a call that hangs holds up no other line. Every line is scored under
 all profiles: the chosen one's figures stand in the line, the others' in an object with the profile's name. A line
 that could not be scored through a fault of ours gets ``null`` for its scores and is counted; it is never given a
 number.
@@ -9,6 +9,7 @@ number.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,8 @@ from ftrl.rewards.context import Context, Earlier, TaskFacts
 from ftrl.rewards.profiles import Profile, check_metric, profiles_from
 from ftrl.rewards.scoreboard import Unscorable
 from ftrl.rewards.scoring import ResponseScoring, Score, score_trajectories
-from ftrl.sandbox import Call, CallResult, Sandbox
-
-BATCH = 256
-"""Lines whose calls are run together."""
+from ftrl.rewards.streaming import score_stream
+from ftrl.sandbox import Sandbox
 
 
 class EarlierCall(BaseModel):
@@ -132,12 +131,17 @@ def score_responses_file(
     rows, tally = _TaskRows(tasks), _Tally()
     profiles = profiles_from(profile)
     with storage.writing(out) as file:
-        for batch in _batches(_lines(responses, ResponseLine)):
-            scorings = [_scoring(line, rows.get(line.task, responses, at), metric, profiles) for at, _, line in batch]
-            for (_, raw, _), scores in zip(batch, _score_together(scorings, sandbox), strict=True):
-                results = [_response_result(score) for score in scores]
-                tally.add(results[0]["score"])
-                file.write(_json_line({**raw, **_side_by_side(results, profiles)}))
+        waiting: deque[dict[str, Any]] = deque()
+
+        def scorings() -> Iterator[ResponseScoring]:
+            for at, raw, line in _lines(responses, ResponseLine):
+                waiting.append(raw)
+                yield _scoring(line, rows.get(line.task, responses, at), metric, profiles)
+
+        for _, scores in score_stream(scorings(), sandbox):
+            results = [_response_result(score) for score in _one_each(scores, len(profiles))]
+            tally.add(results[0]["score"])
+            file.write(_json_line({**waiting.popleft(), **_side_by_side(results, profiles)}))
     return tally.report()
 
 
@@ -155,32 +159,8 @@ def _scoring(line: ResponseLine, row: _Row, metric: str, profiles: tuple[Profile
     )
 
 
-def _score_together(scorings: Sequence[ResponseScoring], sandbox: Sandbox) -> Iterator[list[Score | str]]:
-    """The scores of a batch; in place of those that could not be had, why."""
-    results = _run(sandbox, [scoring.calls for scoring in scorings])
-    probes: list[list[Call]] = []
-    faults: list[str | None] = []
-    for scoring, of_line in zip(scorings, results, strict=True):
-        try:
-            probes.append(scoring.probes(of_line))
-            faults.append(None)
-        except Unscorable as error:
-            probes.append([])
-            faults.append(str(error))
-    for scoring, fault, probed in zip(scorings, faults, _run(sandbox, probes), strict=True):
-        if fault is not None:
-            yield [fault] * len(scoring.profiles)
-            continue
-        try:
-            yield list(scoring.scores(probed))
-        except Unscorable as error:
-            yield [str(error)] * len(scoring.profiles)
-
-
-def _run(sandbox: Sandbox, calls: Sequence[Sequence[Call]]) -> list[list[CallResult]]:
-    """Run the calls of all lines together; the results line by line."""
-    results = iter(sandbox.run([call for of_line in calls for call in of_line]))
-    return [[next(results) for _ in of_line] for of_line in calls]
+def _one_each(scores: list[Score] | str, profiles: int) -> list[Score] | list[str]:
+    return [scores] * profiles if isinstance(scores, str) else scores
 
 
 def _response_result(score: Score | str) -> dict[str, Any]:
@@ -252,14 +232,3 @@ def _lines(path: str, model: type[Any]) -> Iterator[tuple[int, dict[str, Any], A
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise InputError(first["msg"].lower(), file=path, line=number, field=field) from error
-
-
-def _batches(lines: Iterator[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

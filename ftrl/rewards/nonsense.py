@@ -60,7 +60,9 @@ def _name(name: str, replaced: set[str]) -> str:
 def _in_shape(value: Any) -> Any:
     if isinstance(value, str):
         date = _DATE.fullmatch(value)
-        return f"{YEAR}-0{1 + int(date[2]) % 9}{date[3] and '-11'}" if date else _scrambled(value)
+        if date is None:
+            return _scrambled(value)
+        return f"{YEAR}-0{1 + int(date[2]) % 9}" + ("-11" if date[3] else "")
     try:
         return type(value)(_scrambled(str(value)))
     except (ValueError, OverflowError):  # 1e+300, nan: changing their digits does not give a number
