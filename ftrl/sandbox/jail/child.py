@@ -11,7 +11,7 @@ from .settings import Settings
 _pack, _write, _run = wire.pack, wire.write, tool_call.run
 
 
-def make_calls(calls: bytes, first: int, writing: int, word: bytes, settings: Settings) -> None:
+def make_calls(calls: memoryview, first: int, writing: int, word: bytes, settings: Settings) -> None:
     """Make the calls from ``first`` on, in order, and word each answer as (word, status, output).
 
     Args:

@@ -101,8 +101,10 @@ class Guard:
                     os.unlink(path)
 
     def _filter(self) -> None:
+        # Landlock does not keep anybody from changing a file's mode or times.
         filters = {
-            roomy: seccomp.Filter(seccomp.Kind.ROOMY if roomy else seccomp.Kind.QUIET) for roomy in (True, False)
+            True: seccomp.Filter(seccomp.Kind.ROOMY, own_files=self._own_root),
+            False: seccomp.Filter(seccomp.Kind.QUIET),
         }
         seccomp.Filter(seccomp.Kind.ZYGOTE).put_on()
         self._filters = filters

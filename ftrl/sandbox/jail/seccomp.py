@@ -35,6 +35,10 @@ _NEW_NAMESPACES = (
 _TERMINAL_AND_DESCRIPTOR_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """ioctl: TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what opening a file asks for."""
 
+_DESCRIPTOR_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032)
+"""fcntl: copies, flags, locks on ranges, the size of a pipe. Left out are owners and their signals, which end other
+processes of the same user; leases; and notices of changes."""
+
 _AF_UNIX = 1
 _SECCOMP_SET_MODE_FILTER = 1
 _FIRST_NUMBER_COMMON_TO_ALL_MACHINES = 424
@@ -58,7 +62,7 @@ class Kind(Enum):
     ZYGOTE = "zygote"
     """Starts, ends and parks processes, and filters them further."""
     ROOMY = "roomy"
-    """A child that may start threads, and write where a folder lets it."""
+    """A child that may start threads, and write to a scratch folder if there is one."""
     QUIET = "quiet"
     """A child of one thread that makes and changes no files."""
 
@@ -68,16 +72,17 @@ class Filter:
 
     Args:
         kind: whom it is for.
+        own_files: it may change files, since all that it can reach are its own; never so if it is ``QUIET``.
 
     Raises:
         OSError: this machine's system call numbers are not known here.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, *, own_files: bool = False) -> None:
         machine = linux.machine()
         if machine not in NUMBERS or ctypes.sizeof(ctypes.c_void_p) != 8:
             raise OSError(errno.ENOSYS, f"no system call numbers are known here for {machine}")
-        program = _program(machine, kind)
+        program = _program(machine, kind, own_files and kind is not Kind.QUIET)
         self._code = ctypes.create_string_buffer(program, len(program))
         instructions = len(program) // 8
         self._head = ctypes.create_string_buffer(
@@ -89,7 +94,7 @@ class Filter:
         linux.call(linux.number("seccomp"), _SECCOMP_SET_MODE_FILTER, 0, self._head)
 
 
-def _program(machine: str, kind: Kind) -> bytes:
+def _program(machine: str, kind: Kind, own_files: bool) -> bytes:
     numbers = NUMBERS[machine]
     clone = {
         Kind.ZYGOTE: _check(0, _IF_ANY_BIT, _NEW_NAMESPACES, then=_REFUSE, otherwise=_ALLOW),
@@ -98,6 +103,7 @@ def _program(machine: str, kind: Kind) -> bytes:
     }
     checked = {
         "clone": clone[kind],
+        "fcntl": _one_of(1, _DESCRIPTOR_COMMANDS),
         "ioctl": _one_of(1, _TERMINAL_AND_DESCRIPTOR_REQUESTS),
         "prctl": _one_of(0, (linux.PR_SET_PDEATHSIG, linux.PR_SET_NAME)),
         "prlimit64": _one_of(0, (0,)),  # one's own limits only, not the zygote's
@@ -108,7 +114,7 @@ def _program(machine: str, kind: Kind) -> bytes:
         checked["sched_setscheduler"] = _one_of(1, (_SCHED_IDLE,))
     else:
         refused.update(_ZYGOTE_ONLY)
-    if kind is Kind.QUIET:
+    if kind is not Kind.ZYGOTE and not own_files:
         refused.update(_FILE_CHANGES)
         for name, flags_at in (("open", 1), ("openat", 2)):
             checked[name] = _check(flags_at, _IF_ANY_BIT, _MAKE_OR_WRITE, then=_REFUSE, otherwise=_ALLOW)

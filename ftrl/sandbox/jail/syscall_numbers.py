@@ -11,7 +11,7 @@ X86_64 = {
     "epoll_create": 213, "epoll_create1": 291, "epoll_ctl": 233, "epoll_pwait": 281, "epoll_pwait2":
     441, "epoll_wait": 232, "eventfd": 284, "eventfd2": 290, "exit": 60, "exit_group": 231, "faccessat":
     269, "faccessat2": 439, "fadvise64": 221, "fallocate": 285, "fchdir": 81, "fchmod": 91, "fchmodat":
-    268, "fcntl": 72, "fdatasync": 75, "fgetxattr": 193, "flistxattr": 196, "flock": 73, "fork": 57,
+    268, "fcntl": 72, "fdatasync": 75, "fgetxattr": 193, "flistxattr": 196, "fork": 57,
     "fstat": 5, "fstatfs": 138, "fsync": 74, "ftruncate": 77, "futex": 202, "futex_waitv": 449,
     "futimesat": 261, "get_robust_list": 274, "getcpu": 309, "getcwd": 79, "getdents": 78, "getdents64":
     217, "getegid": 108, "geteuid": 107, "getgid": 104, "getgroups": 115, "getitimer": 36,
@@ -47,7 +47,7 @@ AARCH64 = {
     "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22, "epoll_pwait2": 441, "eventfd2": 19,
     "exit": 93, "exit_group": 94, "faccessat": 48, "faccessat2": 439, "fadvise64": 223, "fallocate": 47,
     "fchdir": 50, "fchmod": 52, "fchmodat": 53, "fcntl": 25, "fdatasync": 83, "fgetxattr": 10,
-    "flistxattr": 13, "flock": 32, "fstat": 80, "fstatfs": 44, "fsync": 82, "ftruncate": 46, "futex":
+    "flistxattr": 13, "fstat": 80, "fstatfs": 44, "fsync": 82, "ftruncate": 46, "futex":
     98, "futex_waitv": 449, "get_robust_list": 100, "getcpu": 168, "getcwd": 17, "getdents64": 61,
     "getegid": 177, "geteuid": 175, "getgid": 176, "getgroups": 158, "getitimer": 102, "getpeername":
     205, "getpgid": 155, "getpid": 172, "getppid": 173, "getpriority": 141, "getrandom": 278,

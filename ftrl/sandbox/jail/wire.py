@@ -35,11 +35,14 @@ def take(received: bytearray) -> list[bytes] | None:
     return _fields(body)
 
 
-def write(descriptor: int, data: bytes) -> None:
+def write(descriptor: int, *data: bytes | memoryview) -> None:
     """All of ``data``, however many writes it takes."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+    sent = os.writev(descriptor, data)
+    for part in data:
+        with memoryview(part) as whole:
+            while sent < len(part):
+                sent += os.write(descriptor, whole[sent:])
+        sent -= len(part)
 
 
 def receive(read: Callable[[int], bytes], limit: int) -> list[bytes] | None:

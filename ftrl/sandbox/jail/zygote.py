@@ -4,12 +4,12 @@ A job is one call, or the calls of one response, made one after the other in one
 of its own and opens each answer with a word that only it knows. Children that take long are *parked*: they go on
 behind the others while the zygote serves other jobs, each until its own time limit.
 
-The zygote never runs, compiles or parses anything of a tool's.
+The zygote never runs, compiles or parses anything of a tool's, and keeps what calls say to each other's disadvantage -
+their sources, arguments and outputs - in memory that no child gets but for its own job's.
 """
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import select
@@ -23,6 +23,7 @@ from typing import NamedTuple
 from . import child, tool_call, wire
 from .guard import Guard
 from .limits import MOST_CHILDREN
+from .private_memory import Inbox, Private
 from .settings import Settings
 
 TIMEOUT, CRASHED = "timeout", "crashed"
@@ -30,12 +31,14 @@ PARK_SECONDS = 0.1
 IDLE_SECONDS = 2.0
 """Few honest tools compute for longer; a machine full of those that never end must stay of use to the others."""
 _RETRY_SECONDS = 0.05
-_LONGEST_REQUEST = 1 << 30
 _ROOM_FOR_AN_ERROR = 1 << 16
-_PIECE = 1 << 16
 _STATUSES = frozenset(status.encode() for status in tool_call.STATUSES)
-_JOB = struct.Struct("<QQ?")
+_LONGEST_STATUS = 64
+_REQUEST = struct.Struct("<QQQQ?Q")
+"""What stands before the calls of a request: lengths of the message and of its first field; number, size and roomy;
+the length of the calls."""
 _ANSWER = struct.Struct("<QQd")
+_LENGTH = struct.Struct("<Q")
 
 
 class Job(NamedTuple):
@@ -53,13 +56,13 @@ class Job(NamedTuple):
     first: int
     size: int
     roomy: bool
-    calls: bytes
+    calls: Private
 
 
 class Child:
     """A running child, and what has been heard of it."""
 
-    def __init__(self, job: Job, pid: int, reading: int, word: bytes, now: float) -> None:
+    def __init__(self, job: Job, pid: int, reading: int, word: bytes, now: float, inbox: Inbox) -> None:
         self.job = job
         self.pid = pid
         self.reading = reading
@@ -68,7 +71,7 @@ class Child:
         self.started = now
         self.parked = False
         self.idle = False
-        self.received = bytearray()
+        self.inbox = inbox
         self.last_status = ""
 
     @property
@@ -115,13 +118,16 @@ class Zygote:
             self._mind_the_time()
 
     def _take_job(self) -> None:
-        request = wire.receive(functools.partial(os.read, self._control), _LONGEST_REQUEST)
-        if request is None:
+        head = os.read(self._control, _REQUEST.size)
+        while head and len(head) < _REQUEST.size:
+            head += os.read(self._control, _REQUEST.size - len(head)) or _exit(0)
+        if not head:
             for running in self._children.values():
                 self._guard.sweep(running.pid)
             _exit(0)
-        head, calls = request
-        number, size, roomy = _JOB.unpack(head)
+        _, _, number, size, roomy, length = _REQUEST.unpack(head)
+        calls = Private(length)
+        calls.fill(self._control, length)
         self._waiting.append(Job(number, 0, size, roomy, calls))
 
     def _start_what_waits(self) -> None:
@@ -146,6 +152,8 @@ class Zygote:
         reading, writing = os.pipe()
         now = time.monotonic()
         try:
+            inbox = Inbox(self._settings.output_bytes + _ROOM_FOR_AN_ERROR)
+            job.calls.show()
             pid = os.fork()
         except OSError:
             os.close(reading)
@@ -160,35 +168,35 @@ class Zygote:
                     os.close(running.reading)
                 os.close(reading)
                 self._guard.confine(roomy=job.roomy)
-                child.make_calls(job.calls, job.first, writing, word, self._settings)
+                child.make_calls(job.calls.view(), job.first, writing, word, self._settings)
             finally:
                 _exit(0)
         os.close(writing)
-        self._children[reading] = Child(job, pid, reading, word, now)
+        job.calls.hide()
+        self._children[reading] = Child(job, pid, reading, word, now, inbox)
         self._poll.register(reading, select.POLLIN)
         return True
 
     def _hear(self, running: Child) -> None:
         """Take in what the child says, and pass on each answer that is whole."""
-        piece = os.read(running.reading, _PIECE)
-        running.received += piece
-        longest = self._settings.output_bytes + _ROOM_FOR_AN_ERROR
         try:
-            while (said := wire.take(running.received)) is not None:
-                self._pass_on(running, said)
-            if len(running.received) > longest + len(piece):
-                raise wire.Garbled("it does not end")
+            more = running.inbox.hear(running.reading)
+            while (said := running.inbox.take(fields=3)) is not None:
+                self._pass_on(running, *said)
+                for field in said:
+                    field.release()
+                running.inbox.drop()
         except wire.Garbled:
             self._end(running, CRASHED, "it wrote on the sandbox's own channel")
             return
-        if running.done or not piece:
+        if running.done or not more:
             self._end(running, CRASHED, None)
 
-    def _pass_on(self, running: Child, said: list[bytes]) -> None:
-        if len(said) != 3 or said[0] != running.word or running.done or said[1] not in _STATUSES:
+    def _pass_on(self, running: Child, word: memoryview, status: memoryview, output: memoryview) -> None:
+        if word != running.word or running.done or bytes(status[:_LONGEST_STATUS]) not in _STATUSES:
             raise wire.Garbled("this is no answer")
-        self._reply(running, said[1], said[2])
-        running.last_status = said[1].decode()
+        running.last_status = bytes(status).decode()
+        self._reply(running, bytes(status), output)
         running.index += 1
         running.started = time.monotonic()
 
@@ -229,10 +237,12 @@ class Zygote:
         if not running.done:
             self._waiting.appendleft(running.job._replace(first=running.index))
 
-    def _reply(self, running: Child, status: bytes, output: bytes) -> None:
+    def _reply(self, running: Child, status: bytes, output: bytes | memoryview) -> None:
         seconds = time.monotonic() - running.started
-        head = _ANSWER.pack(running.job.number, running.index, seconds)
-        wire.write(self._control, wire.pack(head, status, output))
+        head = wire.pack(_ANSWER.pack(running.job.number, running.index, seconds), status)[_LENGTH.size :]
+        # As ``wire.pack`` would have it, but for a copy of the output.
+        size = len(head) + _LENGTH.size + len(output)
+        wire.write(self._control, _LENGTH.pack(size) + head + _LENGTH.pack(len(output)), output)
 
 
 def _end_of(exit_code: int) -> str:
