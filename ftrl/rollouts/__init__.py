@@ -4,7 +4,8 @@ In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts 
 
 * ``run_episode`` is the one episode loop. Policies differ (an engine, a script), rules do not.
 * ``collect`` plays what the store lacks: a ``Fleet`` of Ray actors, each one vLLM engine and many episodes at a
-  time over the sandbox of their node. A lost engine's episodes go back to the queue; ``resume`` goes on with a killed run.
+  time over the sandbox of their node. A lost engine's episodes go back to the queue; ``resume`` goes on with a run
+  that was killed.
 * A ``Trajectory`` says exactly what the model saw and sampled. A fault of ours gives no score and is played again.
 * ``snapshots`` turns a trajectory into its per-step samples when they are asked for; they are never stored.
 """

@@ -11,6 +11,8 @@ import json
 
 from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 
 
@@ -53,7 +55,7 @@ def _read_block(block: str) -> ParsedCall | None:
         arguments = body["arguments"]
         if not isinstance(arguments, dict):
             arguments = json.loads(arguments)
-        text = json.dumps(arguments, ensure_ascii=False)
+        text = _to_json(arguments)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return _call(body["name"], text)

@@ -1,0 +1,211 @@
+"""Scoring a training step's responses, against scoring them in the trainer's own process as the published code does.
+
+    python benchmarks/reward_stage.py --tasks TASKS.jsonl --calls CALLS.jsonl [--limit 10]
+
+512 prompts with 16 responses each: calls of the prompt's task, drawn from CALLS (lines with ``task``, ``name`` and
+``arguments``) so that a few favourites repeat within a group, as samples of one policy do; some answers without calls.
+Then the same with one call in a hundred that hangs. The baseline waits out each of these, one after the other, so it
+gets a sample of the responses and both figures are responses a second. Ours are scored by two processes, as by two
+reward workers of a training run, each with one sandbox worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import io
+import json
+import multiprocessing
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftrl.environments import Environment, open_tasks
+from ftrl.rewards import PROFILES, Context, ResponseScoring, TaskFacts, score_stream
+from ftrl.sandbox import Limits, Sandbox
+from ftrl.sandbox.sandbox import CACHE_BYTES
+
+PROMPTS, SAMPLES = 512, 16
+PROCESSES = 2
+HANGING = "def hang():\n    import time\n    while True:\n        time.sleep(3600)\n"
+BLOCK = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A response, and what its task says."""
+
+    text: str
+    environment: Environment
+    facts: TaskFacts
+    sources: dict[str, str]
+
+
+def responses(tasks: Path, calls: Path, hanging: float) -> list[Item]:
+    """``PROMPTS`` groups of ``SAMPLES`` responses; a share of the calls hang."""
+    dice = random.Random(0)
+    opened = open_tasks(str(tasks))
+    by_task: dict[int, list[tuple[str, str]]] = {}
+    for line in map(json.loads, calls.open(encoding="utf-8")):
+        by_task.setdefault(line["task"], []).append((line["name"], line["arguments"]))
+    facts = {row: TaskFacts.of(opened[row]) for row in by_task}
+    sources = {row: {**opened.sources(opened[row]), "hang": HANGING} for row in by_task}
+    items = []
+    for prompt in range(PROMPTS):
+        row = sorted(by_task)[prompt % len(by_task)]
+        favourites = dice.sample(by_task[row], min(6, len(by_task[row])))
+        for _ in range(SAMPLES):
+            parts = []
+            for _ in range(dice.choice((0, 1, 1, 2, 2, 2, 3))):
+                name, arguments = dice.choice(favourites if dice.random() < 0.8 else by_task[row])
+                if dice.random() < hanging:
+                    name, arguments = "hang", "{}"
+                parts.append(f'<tool_call>\n{{"name": "{name}", "arguments": {json.dumps(arguments)}}}\n</tool_call>')
+            items.append(Item("\n".join(parts) or "The answer is 42.", opened[row], facts[row], sources[row]))
+    return items
+
+
+def in_process(item: Item, limit: float) -> float:
+    """The published way: parse, run each call here in a thread that is waited for, tick golds, score."""
+    open_golds = {tool: list(values) for tool, values in item.environment.unsolved().items()}
+    made = ticked = 0
+    for block in BLOCK.findall(item.text):
+        try:
+            call = json.loads(block)
+        except ValueError:
+            continue
+        made += 1
+        output = run_here(call["name"], call["arguments"], item.sources.get(call["name"], ""), limit)
+        for gold in open_golds.get(call["name"], []):
+            if all(
+                part.lower().replace(",", "").strip() in output.lower().replace(",", "") for part in gold.split(", ")
+            ):
+                open_golds[call["name"]].remove(gold)
+                ticked += 1
+                break
+    return 2 * ticked / (made + 1)
+
+
+def run_here(name: str, arguments: str, source: str, limit: float) -> str:
+    """One call in a thread of this process."""
+    outputs: list[str] = []
+
+    def work() -> None:
+        try:
+            here: dict[str, object] = {}
+            exec(source, globals(), here)
+            value = eval(name, globals(), here)(**json.loads(arguments))
+            outputs.append(json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value))
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
+            outputs.append(f"an error occured when call {name}: {error}")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(limit)
+    return outputs[0] if outputs else "timed out"
+
+
+def score_all(items: Sequence[Item], profiles: Sequence[str], sandbox: Sandbox) -> None:
+    """Score every response; one process's share of a step."""
+
+    def scorings() -> Iterator[ResponseScoring]:
+        for item in items:
+            yield ResponseScoring(
+                item.text,
+                item.environment.unsolved(),
+                item.sources,
+                answer=item.environment.answer,
+                profiles=[PROFILES[name] for name in profiles],
+                context=Context(item.facts),
+            )
+
+    scored = sum(not isinstance(scores, str) for _, scores in score_stream(scorings(), sandbox))
+    if scored != len(items):
+        raise RuntimeError(f"{len(items) - scored} responses were not scored")
+
+
+class Share:
+    """A process that scores its share of the responses, as a reward worker does, step after step."""
+
+    def __init__(self, items: Sequence[Item], profiles: Sequence[str], limit: float, cache_bytes: int) -> None:
+        self._steps: multiprocessing.Queue[bool] = multiprocessing.Queue()
+        self._done: multiprocessing.Queue[bool] = multiprocessing.Queue()
+
+        def work() -> None:
+            with Sandbox(1, Limits(seconds=limit), cache_bytes=cache_bytes) as sandbox:
+                self._done.put(True)
+                while self._steps.get():
+                    score_all(items, profiles, sandbox)
+                    self._done.put(True)
+
+        self._process = multiprocessing.Process(target=work)
+        self._process.start()
+        self.finish()
+
+    def step(self) -> None:
+        self._steps.put(True)
+
+    def finish(self) -> None:
+        self._done.get()
+
+    def stop(self) -> None:
+        self._steps.put(False)
+        self._process.join()
+
+
+def ours(items: list[Item], limit: float, profiles: list[str], cache_bytes: int = CACHE_BYTES) -> list[float]:
+    """Seconds that two scoring processes take for the first step, and for the same responses once more."""
+    shares = [Share(items[start::PROCESSES], profiles, limit, cache_bytes) for start in range(PROCESSES)]
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        for share in shares:
+            share.step()
+        for share in shares:
+            share.finish()
+        taken.append(time.perf_counter() - started)
+    for share in shares:
+        share.stop()
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=Path, required=True)
+    parser.add_argument("--calls", type=Path, required=True)
+    parser.add_argument("--limit", type=float, default=10.0, help="Seconds that a call may take.")
+    options = parser.parse_args()
+    multiprocessing.set_start_method("fork")
+    print(f"{'what':56} {'responses/s':>12} {'ratio':>8}")
+    for hanging, sample in ((0.0, PROMPTS * SAMPLES), (0.01, 512)):
+        items = responses(options.tasks, options.calls, hanging)
+        gc.collect()
+        gc.freeze()
+        what = "1 % of the calls hang" if hanging else "no call hangs"
+        with contextlib.redirect_stdout(io.StringIO()):  # these tools print into the caller's terminal
+            started = time.perf_counter()
+            for item in random.Random(1).sample(items, sample):
+                in_process(item, options.limit)
+            baseline = sample / (time.perf_counter() - started)
+        report(f"{what}; baseline, over {sample:,} responses", baseline, baseline)
+        for name, profiles, cache in (
+            ("reference", ["reference"], CACHE_BYTES),
+            ("reference, result cache off", ["reference"], 0),
+            ("reference and strict", ["reference", "strict"], CACHE_BYTES),
+        ):
+            first, next_ = ours(items, options.limit, profiles, cache)
+            report(f"{what}; {name}, first step", len(items) / first, baseline)
+            report(f"{what}; {name}, next step", len(items) / next_, baseline)
+
+
+def report(what: str, rate: float, baseline: float) -> None:
+    print(f"{what:56} {rate:12,.1f} {rate / baseline:8.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
