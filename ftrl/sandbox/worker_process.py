@@ -16,6 +16,7 @@ from pathlib import Path
 from ftrl.sandbox.allowed import MODULES
 from ftrl.sandbox.calls import Limits
 from ftrl.sandbox.jail import wire
+from ftrl.sandbox.memory_group import MemoryGroup
 
 _ENTRY = Path(__file__).parent / "jail" / "__main__.py"
 _SECONDS_TO_START = 60.0
@@ -66,8 +67,10 @@ class WorkerProcess:
                 self._process = _start(theirs)
         except OSError as error:  # no interpreter, or no descriptors, processes or memory left
             raise WorkerFailure(f"a worker process did not start: {error}") from error
+        self._group: MemoryGroup | None = None
         try:
-            self.layers = self._introduce(legacy_namespace, warm)
+            group_layer = self._limit_memory()
+            self.layers = [*self._introduce(legacy_namespace, warm), group_layer]
         except BaseException:
             self.release()
             raise
@@ -90,6 +93,17 @@ class WorkerProcess:
         self.socket.close()
         if self._process.stderr is not None:
             self._process.stderr.close()
+        if self._group is not None:
+            self._group.remove()
+
+    def _limit_memory(self) -> LayerReport:
+        """Before the worker is told anything, and so before it starts any process."""
+        try:
+            self._group = MemoryGroup(self._limits.memory_bytes)
+            self._group.take(self._process.pid)
+        except OSError as error:
+            return LayerReport("control group for memory", False, error.strerror or str(error))
+        return LayerReport("control group for memory", True, None)
 
     def _introduce(self, legacy_namespace: bool, warm: bool) -> list[LayerReport]:
         settings = {
