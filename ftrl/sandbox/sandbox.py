@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from types import TracebackType
 
 from ftrl.errors import FtrlError
@@ -20,6 +22,8 @@ from ftrl.sandbox.pool import Job, Pool
 from ftrl.sandbox.results import Proofs, ResultCache
 from ftrl.sandbox.warm import WarmPool
 from ftrl.sandbox.worker_process import WorkerFailure
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_LIMITS = Limits()
 CACHE_BYTES = 64 * 1024 * 1024
@@ -75,7 +79,9 @@ class Sandbox:
             self._pool = Pool(self.workers, limits, legacy_namespace=legacy_namespace)
         except WorkerFailure as failure:
             raise FtrlError(f"the sandbox cannot start: {failure}") from failure
-        if require is not None and (missing := missing_for(require, self._pool.layers())):
+        layers = self._pool.layers()
+        _warn_once(tuple(missing_for(Isolation.FULL, layers)))
+        if require is not None and (missing := missing_for(require, layers)):
             self._pool.close()
             raise FtrlError(
                 f"this machine does not isolate tools to the level '{require.value}'; missing: {'; '.join(missing)}. "
@@ -319,6 +325,12 @@ class _Pending:
             self._event.set()
         if self._finished is not None:
             self._finished()
+
+
+@cache
+def _warn_once(missing: tuple[str, ...]) -> None:
+    if missing:
+        _log.warning("tools run without these layers of isolation: %s; `ftrl doctor` tells more", "; ".join(missing))
 
 
 def _close(pool: Pool, warm: WarmPool | None, threads: ThreadPoolExecutor) -> None:

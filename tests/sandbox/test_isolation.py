@@ -132,7 +132,11 @@ def test_a_level_that_this_machine_has_not_is_refused_by_naming_what_is_missing(
     assert "FtrlError: this machine does not isolate tools to the level 'full'; missing: " in done.stderr
     assert "PID namespace (unshare: Operation not permitted)" in done.stderr
     environment["FTRL_REQUIRE_ISOLATION"] = "process"
-    assert subprocess.run([sys.executable, *program], timeout=120, check=False, env=environment).returncode == 0
+    done = subprocess.run(
+        [sys.executable, *program], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("tools run without these layers of isolation: ") == 1
 
 
 def test_a_level_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
