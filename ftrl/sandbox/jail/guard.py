@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import signal
+import stat
 import sys
 
 from . import filesystem, linux, seccomp
@@ -89,16 +90,13 @@ class Guard:
                 return
         if os.stat(filesystem.SCRATCH).st_uid == os.geteuid():
             os.chmod(filesystem.SCRATCH, 0o700)
-        for folder, inner, _ in os.walk(filesystem.SCRATCH):
-            for path in (f"{folder}/{name}" for name in inner):
-                if not os.path.islink(path):
-                    os.chmod(path, 0o700)
-        for folder, inner, files in os.walk(filesystem.SCRATCH, topdown=False):
-            for path in (f"{folder}/{name}" for name in (*inner, *files)):
-                if os.path.isdir(path) and not os.path.islink(path):
-                    os.rmdir(path)
-                else:
-                    os.unlink(path)
+        top = os.open(filesystem.SCRATCH, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            while names := os.listdir(top):
+                for name in names:
+                    _take_away(name, top)
+        finally:
+            os.close(top)
 
     def _filter(self) -> None:
         # Landlock does not keep anybody from changing a file's mode or times.
@@ -121,3 +119,25 @@ class Guard:
             raise OSError(errno.ENOSYS, "only Linux has this: a process that leaves its group outlives the call")
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         self._children = os.open("/proc/thread-self/children", os.O_RDONLY)
+
+
+def _take_away(name: str, top: int) -> None:
+    """Remove a file of the folder ``top``; or a folder, whose own folders come up to ``top``.
+
+    So no path is ever longer than a name, however deep a tool has nested them.
+    """
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    os.chmod(name, 0o700, dir_fd=top)
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        for inner in os.listdir(folder):
+            if stat.S_ISDIR(os.stat(inner, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.chmod(inner, 0o700, dir_fd=folder)
+                os.rename(inner, os.urandom(16).hex(), src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                os.unlink(inner, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
