@@ -19,11 +19,12 @@ import json
 import multiprocessing
 import random
 import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from published_way import call_here
 
 from ftrl.environments import Environment, open_tasks
 from ftrl.rewards import PROFILES, Context, ResponseScoring, TaskFacts, score_stream
@@ -80,7 +81,7 @@ def in_process(item: Item, limit: float) -> float:
         except ValueError:
             continue
         made += 1
-        output = run_here(call["name"], call["arguments"], item.sources.get(call["name"], ""), limit)
+        output = call_here(call["name"], call["arguments"], item.sources.get(call["name"], ""), limit)
         for gold in open_golds.get(call["name"], []):
             if all(
                 part.lower().replace(",", "").strip() in output.lower().replace(",", "") for part in gold.split(", ")
@@ -89,25 +90,6 @@ def in_process(item: Item, limit: float) -> float:
                 ticked += 1
                 break
     return 2 * ticked / (made + 1)
-
-
-def run_here(name: str, arguments: str, source: str, limit: float) -> str:
-    """One call in a thread of this process."""
-    outputs: list[str] = []
-
-    def work() -> None:
-        try:
-            here: dict[str, object] = {}
-            exec(source, globals(), here)
-            value = eval(name, globals(), here)(**json.loads(arguments))
-            outputs.append(json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value))
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
-            outputs.append(f"an error occured when call {name}: {error}")
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(limit)
-    return outputs[0] if outputs else "timed out"
 
 
 def score_all(items: Sequence[Item], profiles: Sequence[str], sandbox: Sandbox) -> None:

@@ -17,37 +17,25 @@ import json
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from published_way import call_here
+
 from ftrl.environments import EnvironmentStore
 from ftrl.sandbox import Call, Sandbox
 from ftrl.sandbox.proof import prove
+from ftrl.synthesis import SynthesisConfig, synthesize
 
 LIMIT_SECONDS = 10.0
 BATCH = 64
 
 
-def in_process(call: Call) -> str:
-    """The published way: compile and run the source here, in a thread that is waited for."""
-    outputs: list[str] = []
-
-    def work() -> None:
-        try:
-            keywords = json.loads(call.arguments)
-            here: dict[str, object] = {}
-            exec(call.source or "", globals(), here)
-            value = eval(call.name, globals(), here)(**keywords)
-            outputs.append(json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value))
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
-            outputs.append(f"an error occured when call {call.name}: {error}")
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(LIMIT_SECONDS)
-    return outputs[0] if outputs else "timed out"
+def made_here(batch: list[Call]) -> None:
+    """The published way."""
+    for call in batch:
+        call_here(call.name, call.arguments, call.source or "", LIMIT_SECONDS)
 
 
 def recorded(tasks: Path, calls: Path) -> list[Call]:
@@ -60,14 +48,12 @@ def recorded(tasks: Path, calls: Path) -> list[Call]:
 
 def generated(folder: str) -> list[Call]:
     """The golden calls of tasks that are made up for the purpose."""
-    from ftrl.synthesis import SynthConfig, synthesize
-
-    synthesize(SynthConfig(out=f"{folder}/tasks", count=200))
+    synthesize(SynthesisConfig.model_validate({"out": f"{folder}/tasks", "count": 200}))
+    store = EnvironmentStore.open(f"{folder}/tasks")
     calls = []
-    for environment in EnvironmentStore.open(f"{folder}/tasks"):
-        for step in environment.trace:
-            if step.tool is not None:
-                calls.append(Call(step.tool, json.dumps(step.arguments), environment.source(step.tool)))
+    for environment in store:
+        sources = store.sources(environment)
+        calls += [Call(step.tool, json.dumps(step.arguments), sources[step.tool]) for step in environment.trace]
     return calls
 
 
@@ -104,7 +90,7 @@ def report(rows: Iterator[tuple[str, float, float]]) -> None:
 
 def measure(calls: list[Call], seconds: float) -> Iterator[tuple[str, float, float]]:
     with contextlib.redirect_stdout(io.StringIO()):  # these tools print into the caller's terminal
-        baseline = per_second(lambda batch: [in_process(call) for call in batch], calls, BATCH, seconds)
+        baseline = per_second(made_here, calls, BATCH, seconds)
     yield "baseline: in the caller's process, a thread each", baseline, baseline
     proven = [call for call in calls if call.source is None or call.name in prove(call.source).functions]
     print(f"{len(proven):,} of these are of proven tools: the warm path")

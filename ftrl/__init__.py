@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ftrl.environments import Environment, EnvironmentStore
-    from ftrl.evaluation.evaluate import evaluate
+    from ftrl.evaluation.ftrl_test import evaluate
     from ftrl.rewards import score_response, score_trajectory
     from ftrl.rollouts import Trajectory, TrajectoryStore
-    from ftrl.rollouts.collect import collect
+    from ftrl.rollouts.collection import collect
     from ftrl.sandbox import Sandbox
     from ftrl.synthesis import synthesize
     from ftrl.training.iterations import train

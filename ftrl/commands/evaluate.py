@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ftrl.commands.rollout import (
+from ftrl.commands.playing import (
     ContextOption,
     EnginesOption,
     InFlightOption,
@@ -17,6 +17,7 @@ from ftrl.commands.rollout import (
     ResponseOption,
     TensorOption,
     ThinkingOption,
+    playing,
 )
 from ftrl.errors import InputError
 
@@ -54,7 +55,6 @@ def ftrl_test(
     Example: ftrl eval ftrl-test --model DIR --tasks ftrl_test.jsonl --out eval/
     """
     from ftrl.evaluation import EvalConfig, evaluate, render_table
-    from ftrl.rollouts import EngineSettings, EpisodeSettings
     from ftrl.rollouts.settings import settings_from
 
     config = settings_from(
@@ -64,19 +64,15 @@ def ftrl_test(
         out=out,
         trials=trials,
         limit=limit,
-        episode=settings_from(
-            EpisodeSettings,
+        **playing(
             max_turns=max_turns,
             temperature=temperature,
             max_response_tokens=max_response_tokens,
             thinking=thinking,
-        ),
-        engine=settings_from(
-            EngineSettings,
             engines=engines,
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
-            episodes_in_flight=in_flight,
+            in_flight=in_flight,
         ),
     )
     results = evaluate(config)

@@ -6,25 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftrl.commands.playing import (
+    ContextOption,
+    EnginesOption,
+    InFlightOption,
+    JsonOption,
+    LimitOption,
+    MaxTurnsOption,
+    ModelOption,
+    ResponseOption,
+    TasksArgument,
+    TensorOption,
+    ThinkingOption,
+    playing,
+)
+
 if TYPE_CHECKING:
     from ftrl.rollouts import CollectReport
-
-TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
-ModelOption = Annotated[str, typer.Option("--model", help="Folder of a model.")]
-MaxTurnsOption = Annotated[int, typer.Option(help="Assistant turns of an episode at most.")]
-ResponseOption = Annotated[int, typer.Option("--max-response-tokens", help="Tokens of one assistant turn at most.")]
-ThinkingOption = Annotated[bool, typer.Option("--thinking", help="Let the model think, where its template knows how.")]
-LimitOption = Annotated[int | None, typer.Option(help="Only the first so many tasks.")]
-EnginesOption = Annotated[int, typer.Option(help="vLLM engines side by side, each with its own copy of the model.")]
-TensorOption = Annotated[int, typer.Option("--tensor-parallel", help="GPUs that share one copy of the model.")]
-ContextOption = Annotated[
-    int | None, typer.Option("--max-model-len", help="Context in tokens; the model's own if left out.")
-]
-InFlightOption = Annotated[
-    int | None,
-    typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, 32 on a CPU."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +51,7 @@ def rollout(
 
     Example: ftrl rollout tasks.jsonl --model DIR --out rollouts/ --samples 8
     """
-    from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, collect
+    from ftrl.rollouts import CollectConfig, collect
     from ftrl.rollouts.settings import settings_from
 
     config = settings_from(
@@ -64,19 +62,15 @@ def rollout(
         samples=samples,
         limit=limit,
         resume=resume,
-        episode=settings_from(
-            EpisodeSettings,
+        **playing(
             max_turns=max_turns,
             temperature=temperature,
             max_response_tokens=max_response_tokens,
             thinking=thinking,
-        ),
-        engine=settings_from(
-            EngineSettings,
             engines=engines,
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
-            episodes_in_flight=in_flight,
+            in_flight=in_flight,
         ),
     )
     report = collect(config)

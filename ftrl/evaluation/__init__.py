@@ -9,7 +9,7 @@ to know what they mean: versions, settings, weights, how episodes ended, what fa
 * An evaluation that was cut off goes on when it is started again.
 """
 
-from ftrl.evaluation.evaluate import EvalConfig, evaluate
+from ftrl.evaluation.ftrl_test import EvalConfig, evaluate
 from ftrl.evaluation.results import EvalResults, Scores, render_table, summarize
 
 __all__ = ["EvalConfig", "EvalResults", "Scores", "evaluate", "render_table", "summarize"]
