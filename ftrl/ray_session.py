@@ -39,7 +39,7 @@ ENVIRONMENT = {
     "RAY_enable_worker_prestart": "0",
     "RAY_prestart_worker_first_driver": "0",
     # Logical CPUs are many more than cores: this many idle workers are no reason for Ray to warn.
-    "RAY_worker_maximum_startup_concurrency": "8",
+    "RAY_worker_maximum_startup_concurrency": "12",
 }
 
 PASSED_ON = ("FTRL_REQUIRE_ISOLATION",)

@@ -81,7 +81,7 @@ class Warm:
         """Answer until the main process hangs up."""
         gc.collect()
         gc.freeze()
-        received = bytearray()
+        received, full = bytearray(), False
         while piece := os.read(self._control, _PIECE):
             received += piece
             while (request := wire.take(received)) is not None:
@@ -94,7 +94,8 @@ class Warm:
                         break
                     replies.append(reply)
                 unfit = len(replies) < len(calls)
-                wire.write(self._control, wire.pack(_to_json([replies, unfit, not self._has_room()]).encode()))
+                wire.write(self._control, wire.pack(_to_json([replies, unfit, full]).encode()))
+                full = not self._has_room()  # told next time: nobody waits for it now
 
     def _answer(self, number: int | None, name: str, arguments: str) -> tuple[str, str, int] | None:
         """The answer to a call; None if it is unfit."""
