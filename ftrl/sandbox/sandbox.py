@@ -225,9 +225,12 @@ class Sandbox:
         assert self._warm is not None
         if pending.abandoned:
             return
-        results = self._make_warm(self._warm, [pending.calls[index] for index in indexes])
-        pending.deliver(indexes[: len(results)], results)
-        self._fork_each(pending, indexes[len(results) :])
+        # Since they were sent here, one of the tools may have turned out to hang.
+        fit = [index for index in indexes if self._proofs.warm(pending.calls[index])]
+        results = self._make_warm(self._warm, [pending.calls[index] for index in fit]) if fit else []
+        made = fit[: len(results)]
+        pending.deliver(made, results)
+        self._fork_each(pending, [index for index in indexes if index not in made])
 
     def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
         """The results of calls of proven tools, without the machinery that others need."""

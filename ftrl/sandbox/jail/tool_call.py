@@ -22,6 +22,7 @@ STATUSES = (OK, TOOL_ERROR, MEMORY, OUTPUT_LIMIT)
 _loads = json.loads
 _scan = json.scanner.make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed takes only itself
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
+_exactly = str.__str__
 
 
 class _Absent:
@@ -111,7 +112,8 @@ def run(
         MemoryError: the call used more than it may.
     """
     try:
-        status, output = OK, _text(_result(name, arguments, source, proven, legacy))
+        # A kind of text of the tool's own may lie about its length.
+        status, output = OK, _exactly(_text(_result(name, arguments, source, proven, legacy)))
     except MemoryError:
         raise
     except BaseException as raised:  # noqa: BLE001 - whatever a tool raises, SystemExit too, is its answer
