@@ -40,7 +40,7 @@ def assemble(
     trace = []
     for step in decomposition.steps:
         tool = toolset.document(toolset.tool_of[step.id])
-        call = {tool.parameters[0].name: step.fact.subject.name}
+        call = {tool.parameters[0].name: step.fact.subject.argument}
         trace.append(
             SubQuestion(
                 id=step.id,

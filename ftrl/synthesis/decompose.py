@@ -1,8 +1,8 @@
 """Stage 1, scenario decomposition: a question with its sub-questions, their answers and what depends on what.
 
-The tables generator goes the other way round than a language model: it draws a path through the world and
-puts the question around it, so that the decomposition is right by construction (paper, section 3.1). Its
-product is checked by ``verify`` all the same.
+The tables generator goes the other way round than a language model: it draws a path through the facts and
+puts the question around it, so that the decomposition is right by construction (paper, section 3.1). What
+``sound`` would not pass is drawn anew at once; the rest is checked by ``verify`` all the same.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from random import Random
 
 from ftrl.environments.schema import Scenario
 from ftrl.synthesis import wording
-from ftrl.synthesis.relations import RELATIONS, RELATIONS_OF, Kind, Quantity, Relation
+from ftrl.synthesis.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
+from ftrl.synthesis.sound import can_be_guessed, is_sound
 from ftrl.synthesis.style import Style
-from ftrl.synthesis.world import POPULATION, Entity, Fact, World
+
+_DRAWS = 200
+"""How often a question is drawn before there is said to be none."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Decomposition:
 
     Attributes:
         question: the whole user message.
-        answer: follows from the answers of the last steps: all of them, or the subject that wins a
-        comparison.
+        answer: follows from the answers of the last steps: all of them, the one that wins a comparison,
+            or their difference.
         steps: chain after chain, each in the order of its hops.
     """
 
@@ -50,74 +53,101 @@ class Decomposition:
     steps: tuple[Step, ...]
 
 
-def decompose(world: World, scenario: Scenario, style: Style, rng: Random) -> Decomposition:
-    """Draw a question of this scenario from the world."""
+def decompose(facts: Facts, scenario: Scenario, style: Style, rng: Random) -> Decomposition:
+    """Draw a question of this scenario from the facts.
+
+    Raises:
+        NothingToAsk: none was found that could be answered and paid for without doubt.
+    """
+    for _ in range(_DRAWS):
+        drawn = _draw(facts, scenario, style, rng)
+        if drawn is not None and is_sound(drawn.question, [step.fact for step in drawn.steps]):
+            return drawn
+    raise NothingToAsk(f"no {scenario.value} question with clear answers was found in {_DRAWS} draws")
+
+
+def _draw(facts: Facts, scenario: Scenario, style: Style, rng: Random) -> Decomposition | None:
     parallel = scenario in (Scenario.PARALLEL_SINGLE_HOP, Scenario.PARALLEL_MULTI_HOP)
     deep = scenario in (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
     hops = rng.randint(*style.hops) if deep else 1
+    comparing = parallel and rng.random() < style.comparisons
+    path = _path(facts, hops, rng, facts.relations, comparing)
+    first = path and _walk(facts, path, rng)
+    if not path or not first:
+        return None
     if not parallel:
-        chains = [_walk(world, _path(hops, rng), rng)]
+        chains = [first]
         question, answer = _ask_all(chains, rng)
-    elif rng.random() < style.comparisons:
-        path = _path(hops, rng, to_quantity=True)
-        chains = [_walk(world, path, rng) for _ in range(2)]
+    elif comparing:
+        second = _walk(facts, path, rng)
+        if not second or second[-1].rank == first[-1].rank:
+            return None
+        chains = [first, second]
         question, answer = _ask_comparison(chains, rng)
     else:
-        chains = _branches(world, hops, rng.randint(*style.branches), rng)
+        chains = _branches(facts, path, first, rng.randint(*style.branches), rng)
+        if not chains:
+            return None
         question, answer = _ask_all(chains, rng)
     return Decomposition(scenario, f"{wording.INSTRUCTION}\n{question}", answer, _steps(chains))
 
 
-def _path(
-    hops: int, rng: Random, *, firsts: Sequence[Relation] = RELATIONS, to_quantity: bool = False
-) -> list[Relation]:
-    """Relations that can be followed one after the other, none of them twice, the first from ``firsts``."""
-    while True:
+def _path(facts: Facts, hops: int, rng: Random, firsts: Sequence[Relation], comparable: bool = False) -> list[Relation]:
+    """Relations that can be followed one after the other, none of them twice; empty where none was met."""
+    for _ in range(_DRAWS):
         path: list[Relation] = []
         choice = firsts
         for left in reversed(range(hops)):
-            fitting = [r for r in choice if r not in path and _fits(r, left, to_quantity)]
+            fitting = [r for r in choice if r not in path and _fits(r, left, comparable)]
             if not fitting:
                 break
             path.append(rng.choice(fitting))
             leads_to = path[-1].object
-            choice = RELATIONS_OF[leads_to] if isinstance(leads_to, Kind) else ()
+            choice = facts.relations_of(leads_to) if isinstance(leads_to, Kind) else ()
         if len(path) == hops:
             return path
+    return []
 
 
-def _fits(relation: Relation, hops_left: int, to_quantity: bool) -> bool:
+def _fits(relation: Relation, hops_left: int, comparable: bool) -> bool:
     if hops_left:
         return isinstance(relation.object, Kind)
-    return not to_quantity or isinstance(relation.object, Quantity)
+    return not comparable or isinstance(relation.object, (Quantity, Date))
 
 
-def _walk(world: World, path: list[Relation], rng: Random, start: Entity | None = None) -> list[Fact]:
-    subject = start or world.entity(path[0].subject, rng.randrange(POPULATION))
-    facts = []
+def _walk(facts: Facts, path: list[Relation], rng: Random, start: Entity | None = None) -> list[Fact]:
+    """The facts along a path from an entity; empty where something is not known."""
+    subject = start or facts.draw(path[0].subject, rng)
+    walked = []
     for relation in path:
-        fact = world.fact(relation, subject)
-        facts.append(fact)
+        fact = facts.fact(relation, subject)
+        if fact is None:
+            return []
+        walked.append(fact)
         subject = fact.target or subject
-    return facts
+    return walked
 
 
-def _branches(world: World, hops: int, count: int, rng: Random) -> list[list[Fact]]:
+def _branches(facts: Facts, path: list[Relation], first: list[Fact], count: int, rng: Random) -> list[list[Fact]]:
     """Chains that do not need each other: one question about several entities, several about one, or any."""
-    path = _path(hops, rng)
-    chains = [_walk(world, path, rng)]
+    chains = [first]
+    hops = len(path)
     same = rng.choice(("question", "entity", "nothing"))
     while len(chains) < count:
-        if same == "question":
-            chains.append(_walk(world, path, rng))
-            continue
-        used = [chain[0].relation for chain in chains]
-        start = chains[0][0].subject
-        firsts = [r for r in RELATIONS_OF[start.kind] if r not in used and _fits(r, hops - 1, False)]
-        if same == "entity" and firsts:
-            chains.append(_walk(world, _path(hops, rng, firsts=firsts), rng, start))
-        else:
-            chains.append(_walk(world, _path(hops, rng), rng))
+        other, start = path, None
+        if same != "question":
+            used = [chain[0].relation for chain in chains]
+            about = facts.relations_of(first[0].subject.kind)
+            firsts = [r for r in about if r not in used and _fits(r, hops - 1, False)]
+            if same == "entity" and firsts:
+                start = first[0].subject
+                other = _path(facts, hops, rng, firsts)
+            else:
+                other = _path(facts, hops, rng, facts.relations)
+        chain = other and _walk(facts, other, rng, start)
+        if not chain:
+            return []
+        chains.append(chain)
     return chains
 
 
@@ -138,11 +168,16 @@ def _ask_all(chains: list[list[Fact]], rng: Random) -> tuple[str, str]:
 
 
 def _ask_comparison(chains: list[list[Fact]], rng: Random) -> tuple[str, str]:
+    """Ask for a figure, never for one of two names: the question would hold the answer."""
     more = rng.random() < 0.5
     subjects = [_nested(chain[0].subject, chain[:-1], rng) for chain in chains]
-    question = wording.ask_comparison(chains[0][-1].relation, subjects, more, rng)
-    ends = sorted((chain[-1] for chain in chains), key=lambda fact: int(fact.value))
-    return question, ends[-1 if more else 0].subject.name
+    relation = chains[0][-1].relation
+    low, high = sorted((chain[-1] for chain in chains), key=lambda fact: fact.rank or 0)
+    if isinstance(relation.object, Quantity) and low.rank is not None and high.rank is not None and rng.random() < 0.4:
+        difference = f"{high.rank - low.rank:f}"
+        if not can_be_guessed(difference):
+            return wording.ask_difference(relation, subjects, rng), difference
+    return wording.ask_extreme(relation, subjects, more, rng), (high if more else low).value
 
 
 def _steps(chains: list[list[Fact]]) -> tuple[Step, ...]:

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from ftrl.rewards import matches_reference
 from ftrl.synthesis.decompose import Decomposition
 from ftrl.synthesis.document import Parameter, ToolDocument
+from ftrl.synthesis.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
 from ftrl.synthesis.integrate import Toolset
-from ftrl.synthesis.relations import Quantity, Relation
 from ftrl.synthesis.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
 from ftrl.synthesis.style import Style
-from ftrl.synthesis.world import POPULATION, Entity, World
+from ftrl.synthesis.wording import a
+
+FEWEST_RECORDS = 3
+"""Entries of a tool's table; a table of less shows its answer to whoever looks at all."""
 
 
 @dataclass(frozen=True)
@@ -36,55 +40,76 @@ class Deployment:
 
 
 def deploy(
-    decomposition: Decomposition, toolset: Toolset, world: World, style: Style, rng: Random
+    decomposition: Decomposition, toolset: Toolset, facts: Facts, style: Style, rng: Random
 ) -> dict[str, Deployment]:
     """Write the code of every tool: tool name to deployment, in the order of the documents.
 
     A tool knows every entity of its kind that the question touches, distractors included: a wrong tool
     answers the right entity's name with something else, as it would in life.
+
+    Raises:
+        NothingToAsk: there is too little beside the question to fill a tool with.
     """
+    golden = [step.fact for step in decomposition.steps]
     touched: list[Entity] = []
-    for step in decomposition.steps:
-        for entity in (step.fact.subject, step.fact.target):
+    for fact in golden:
+        for entity in (fact.subject, fact.target):
             if entity is not None and entity not in touched:
                 touched.append(entity)
-    return {tool.name: _deploy(tool, touched, world, style, rng) for tool in toolset.documents}
+    return {tool.name: _deploy(tool, golden, touched, facts, style, rng) for tool in toolset.documents}
 
 
-def _deploy(tool: ToolDocument, touched: list[Entity], world: World, style: Style, rng: Random) -> Deployment:
+def _deploy(
+    tool: ToolDocument, golden: list[Fact], touched: list[Entity], facts: Facts, style: Style, rng: Random
+) -> Deployment:
     relation = tool.relation
-    subjects = [entity for entity in touched if entity.kind == relation.subject]
-    while len(subjects) < style.records:
-        stranger = world.entity(relation.subject, rng.randrange(POPULATION))
-        if stranger not in subjects:
-            subjects.append(stranger)
+    kind = relation.subject
+    known: dict[Entity, Fact] = {}
+    waiting = [entity for entity in touched if entity.kind == kind]
+    for _ in range(len(waiting) + 10 * style.records):
+        if not waiting and len(known) >= style.records:
+            break
+        entity = waiting.pop(0) if waiting else facts.stranger(kind, rng)
+        fact = None if entity in known else facts.fact(relation, entity)
+        # Whoever else has the same to tell would be paid for: of them this tool does not know.
+        if fact is not None and (fact in golden or not any(matches_reference(fact.value, g.value) for g in golden)):
+            known[entity] = fact
+    if len(known) < FEWEST_RECORDS:
+        raise NothingToAsk(f"too few have a {relation.nouns[0]} of their own ({relation.key})")
+    subjects = list(known)
     rng.shuffle(subjects)
-    table = {subject.name: world.fact(relation, subject).value for subject in subjects}
+    table = {subject.argument: known[subject].value for subject in subjects}
     argument = tool.parameters[0].name
-    return Deployment(_source(tool, table, rng), tuple({argument: subject.name} for subject in subjects))
+    return Deployment(_source(tool, table, rng), tuple({argument: subject.argument} for subject in subjects))
 
 
-def _source(tool: ToolDocument, table: dict[str, str], rng: Random) -> str:
+def _source(tool: ToolDocument, table: dict[str | int, str], rng: Random) -> str:
     relation = tool.relation
     subject, *options = tool.parameters
-    name, kind = subject.name, relation.subject.noun
+    name, kind = subject.name, relation.subject
     is_quantity = isinstance(relation.object, Quantity)
     label = relation.nouns[0].replace(" ", "_")
     records = rng.choice(("records", "known", "register", "table"))
-    entries = [f"{_quote(key)}: {value if is_quantity else _quote(value)}," for key, value in table.items()]
-    wrong_type = rng.choice((f"{name} must be a string", f"expected {name} to be a string", f"{name} is not a string"))
-    unknown = rng.choice((f"no record of a {kind} by that name", f"there is no such {kind}", f"unknown {kind}"))
+    entries = [f"{_literal(key)}: {value if is_quantity else _literal(value)}," for key, value in table.items()]
+    thing = "a whole number" if kind.numbered else "a string"
+    wrong_type = rng.choice((f"{name} must be {thing}", f"expected {name} to be {thing}", f"{name} is not {thing}"))
+    unknown = rng.choice(
+        (f"no record of {a(kind.noun)} by that {kind.called}", f"there is no such {kind.noun}", f"unknown {kind.noun}")
+    )
+    is_wrong = f"not isinstance({name}, str)"
+    if kind.numbered:
+        is_wrong = f"not isinstance({name}, int) or isinstance({name}, bool)"
     lines = [
         f"{records} = {{",
         *(f"    {entry}" for entry in entries),
         "}",
-        f"if not isinstance({name}, str):",
-        f"    raise TypeError({_quote(wrong_type)})",
+        f"if {is_wrong}:",
+        f"    raise TypeError({_literal(wrong_type)})",
         *(line for option in options for line in _validation(option)),
-        f"key = {name}.strip()",
+        f"key = {name}" if kind.numbered else f"key = {name}.strip()",
         *(_IGNORE_CASE.format(records=records).splitlines() if IGNORE_CASE in options else ()),
         f"if key not in {records}:",
-        f"    raise LookupError({_quote(unknown)})",
+        f"    raise LookupError({_literal(unknown)})",
         f"{'number' if is_quantity else 'answer'} = {records}[key]",
         *_effects(options),
         *_result(label, options, relation, rng),
@@ -96,15 +121,15 @@ def _source(tool: ToolDocument, table: dict[str, str], rng: Random) -> str:
 
 def _validation(option: Parameter) -> list[str]:
     if option.enum:
-        choices = "(" + ", ".join(_quote(choice) for choice in option.enum) + ")"
+        choices = "(" + ", ".join(_literal(choice) for choice in option.enum) + ")"
         message = f"{option.name} must be one of: {', '.join(option.enum)}"
-        return [f"if {option.name} not in {choices}:", f"    raise ValueError({_quote(message)})"]
+        return [f"if {option.name} not in {choices}:", f"    raise ValueError({_literal(message)})"]
     if option.type == "boolean":
         message = f"{option.name} must be true or false"
-        return [f"if not isinstance({option.name}, bool):", f"    raise TypeError({_quote(message)})"]
+        return [f"if not isinstance({option.name}, bool):", f"    raise TypeError({_literal(message)})"]
     message = f"{option.name} must be a whole number of at least 1"
     test = f"isinstance({option.name}, bool) or not isinstance({option.name}, int) or {option.name} < 1"
-    return [f"if {test}:", f"    raise ValueError({_quote(message)})"]
+    return [f"if {test}:", f"    raise ValueError({_literal(message)})"]
 
 
 _IGNORE_CASE = """\
@@ -122,18 +147,21 @@ def _effects(options: list[Parameter]) -> list[str]:
 
 
 def _result(label: str, options: list[Parameter], relation: Relation, rng: Random) -> list[str]:
-    is_quantity = isinstance(relation.object, Quantity)
-    variable = "number" if is_quantity else "answer"
-    returned = rng.choice((variable, f"{{{_quote(label)}: {variable}}}", f"{{{_quote(label)}: {variable}}}"))
+    variable = "number" if isinstance(relation.object, Quantity) else "answer"
+    returned = rng.choice((variable, f"{{{_literal(label)}: {variable}}}", f"{{{_literal(label)}: {variable}}}"))
     if DETAIL not in options:
         return [f"return {returned}"]
-    if isinstance(relation.object, Quantity):
-        extra = f'"unit": {_quote(relation.object.unit or "year")}'
-    else:
-        extra = f'"kind": {_quote(relation.object.noun)}'
-    record = f"{{{_quote(label)}: {variable}, {extra}}}"
+    extra = f'"of": {_literal(relation.subject.noun)}'
+    if isinstance(relation.object, Quantity) and relation.object.unit:
+        extra = f'"unit": {_literal(relation.object.unit)}'
+    elif isinstance(relation.object, Date):
+        extra = '"format": "YYYY-MM-DD"'
+    elif isinstance(relation.object, Kind):
+        extra = f'"kind": {_literal(relation.object.noun)}'
+    record = f"{{{_literal(label)}: {variable}, {extra}}}"
     return ['if detail == "record":', f"    return {record}", f"return {returned}"]
 
 
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _literal(value: str | int) -> str:
+    # JSON writes texts as Python does, but for what no record holds: lone surrogates.
+    return json.dumps(value, ensure_ascii=False)

@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from ftrl.synthesis.relations import PERSON, Quantity, Relation
+from ftrl.synthesis import wording
+from ftrl.synthesis.facts import Date, Kind, Quantity, Relation
 from ftrl.synthesis.style import Style
 
 _VERBS = ("lookup", "find", "finder", "search", "get", "query", "info")
 _DESCRIPTIONS = ("Gives {it}.", "Finds {it}.", "Returns {it}.", "Looks up {it}.", "Tells {it}.")
-_PARAMETER_DESCRIPTIONS = ("Name of the {kind}.", "The {kind}'s name.", "Which {kind}.", "The {kind}.")
+_PARAMETER_DESCRIPTIONS = (
+    "{called} of the {kind}.",
+    "The {kind}'s {its}.",
+    "Which {kind}, by its {its}.",
+    "The {kind}, by {its}.",
+)
 _MORE = (
     " The answer comes from a register and is {what}; {a_kind} that the register does not know is an error.",
-    " Takes the name as it is written in full and gives {what}. Fails if there is no such {kind}.",
-    " Use it when the name is known exactly. The result is {what}.",
+    " Takes the {its} as it is written in full and gives {what}. Fails if there is no such {kind}.",
+    " Use it when the {its} is known exactly. The result is {what}.",
 )
 
 
@@ -87,13 +93,16 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
     noun = rng.choice(relation.nouns)
     kind = relation.subject.noun
     first, *rest = noun.split()
-    middle = [kind] if rng.random() < 0.3 and kind != first else []
+    middle = kind.split() if rng.random() < 0.3 and not noun.startswith(kind) else []
     name = "_".join([first, *rest, *middle, rng.choice(_VERBS)])
-    a_kind = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    a_kind = wording.a(kind)
+    called = relation.subject.called
     words = {
         "it": rng.choice(relation.phrases).format(a_kind),
         "kind": kind,
         "a_kind": a_kind,
+        "its": called,
+        "called": called[:1].upper() + called[1:],
         "what": _answer(relation),
     }
     description = rng.choice(_DESCRIPTIONS).format(**words)
@@ -101,7 +110,7 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
         description += rng.choice(_MORE).format(**words)
     subject = Parameter(
         name=rng.choice(relation.subject.parameters),
-        type="string",
+        type="integer" if relation.subject.numbered else "string",
         description=rng.choice(_PARAMETER_DESCRIPTIONS).format(**words),
     )
     return ToolDocument(name, description, relation, (subject,))
@@ -110,5 +119,12 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
 def _answer(relation: Relation) -> str:
     answer = relation.object
     if isinstance(answer, Quantity):
-        return f"a whole number of {answer.unit}" if answer.unit else "a year"
-    return "a full name" if answer == PERSON else f"the name of a {answer.noun}"
+        number = "a whole number" if answer.whole else "a number"
+        return f"{number} of {answer.unit}" if answer.unit else number
+    if isinstance(answer, Date):
+        return "a date, written YYYY-MM-DD"
+    if isinstance(answer, Kind):
+        return (
+            "a full name" if answer.person and answer.words == 2 else f"the {answer.called} of {wording.a(answer.noun)}"
+        )
+    return "a text"

@@ -15,7 +15,8 @@ from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
-from ftrl.synthesis.tables import build
+from ftrl.synthesis.facts import Facts, NothingToAsk
+from ftrl.synthesis.tables import build, opened_facts
 from ftrl.synthesis.tally import Tally
 from ftrl.synthesis.verify import Rejection, Verified, verify
 
@@ -48,41 +49,50 @@ def synthesize(config: SynthesisConfig, progress: Progress | None = None) -> Syn
             field="generator",
         )
     started = time.monotonic()
-    first, kept = _resume_point(config)
-    tally = Tally(SynthesisReport(out=config.out, kept=kept))
-    with Sandbox(workers=config.workers) as sandbox:
-        for block in _cut(range(first, config.count), BLOCK):
-            with EnvironmentStore.create(config.out, append=block.start > 0) as writer:
-                for batch in _cut(block, BATCH):
-                    for candidate, verified in _accepted(config, batch, sandbox, tally):
-                        facts = {**candidate.environment.provenance, "verified": verified.calls}
-                        environment = candidate.environment.model_copy(update={"provenance": facts})
-                        writer.add(environment, candidate.sources)
-                        tally.accept(candidate, verified)
-                    if progress is not None:
-                        progress(tally.report(batch.stop, time.monotonic() - started))
+    with opened_facts(config) as facts:
+        first, kept = _resume_point(config, facts)
+        tally = Tally(SynthesisReport(out=config.out, kept=kept))
+        _write(config, facts, range(first, config.count), tally, started, progress)
     report = tally.report(config.count, time.monotonic() - started)
     if report.candidates and not report.accepted:
         raise FtrlError(f"none of {report.candidates} candidates was accepted; the first: {report.examples[0]}")
     return report
 
 
+def _write(
+    config: SynthesisConfig, facts: Facts, items: range, tally: Tally, started: float, progress: Progress | None
+) -> None:
+    with Sandbox(workers=config.workers) as sandbox:
+        for block in _cut(items, BLOCK):
+            with EnvironmentStore.create(config.out, append=block.start > 0) as writer:
+                for batch in _cut(block, BATCH):
+                    for candidate, verified in _accepted(config, facts, batch, sandbox, tally):
+                        provenance = {**candidate.environment.provenance, "verified": verified.calls}
+                        environment = candidate.environment.model_copy(update={"provenance": provenance})
+                        writer.add(environment, candidate.sources)
+                        tally.accept(candidate, verified)
+                    if progress is not None:
+                        progress(tally.report(batch.stop, time.monotonic() - started))
+
+
 def _accepted(
-    config: SynthesisConfig, batch: range, sandbox: Sandbox, tally: Tally
+    config: SynthesisConfig, facts: Facts, batch: range, sandbox: Sandbox, tally: Tally
 ) -> Iterator[tuple[Candidate, Verified]]:
     """The batch's items that hold, in order; those rejected are drawn anew, together."""
     accepted: dict[int, tuple[Candidate, Verified]] = {}
     missing = list(batch)
     for attempt in range(ATTEMPTS):
-        candidates = [build(config, index, attempt) for index in missing]
-        verdicts = verify(candidates, sandbox)
+        drawn = {index: _draw(config, facts, index, attempt) for index in missing}
+        candidates = {index: made for index, made in drawn.items() if isinstance(made, Candidate)}
+        verdicts = dict(zip(candidates, verify(list(candidates.values()), sandbox), strict=True))
         rejected = []
-        for index, candidate, verdict in zip(missing, candidates, verdicts, strict=True):
+        for index, made in drawn.items():
+            verdict = made if isinstance(made, Rejection) else verdicts[index]
             if isinstance(verdict, Rejection):
                 tally.reject(index, verdict)
                 rejected.append(index)
             else:
-                accepted[index] = (candidate, verdict)
+                accepted[index] = (candidates[index], verdict)
         missing = rejected
         if not missing:
             break
@@ -92,7 +102,14 @@ def _accepted(
             yield accepted[index]
 
 
-def _resume_point(config: SynthesisConfig) -> tuple[int, int]:
+def _draw(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate | Rejection:
+    try:
+        return build(config, facts, index, attempt)
+    except NothingToAsk as nothing:
+        return Rejection("nothing_to_ask", str(nothing))
+
+
+def _resume_point(config: SynthesisConfig, facts: Facts) -> tuple[int, int]:
     """The first item to make, and how many environments the store has."""
     if not config.resume or not is_store(config.out):
         return 0, 0
@@ -104,7 +121,7 @@ def _resume_point(config: SynthesisConfig) -> tuple[int, int]:
     if last.provenance.get("generator") != "tables" or not isinstance(index, int):
         raise InputError("the store to resume was not made by the tables generator", file=config.out)
     attempt = last.provenance.get("attempt", 0)
-    if build(config, index, attempt).environment.id != last.id:
+    if build(config, facts, index, attempt).environment.id != last.id:
         raise InputError(
             f"the last environment (item {index}) is not what these options make; resume with the same seed, "
             "split, scenarios, style and distractors, in the same version of ftrl",

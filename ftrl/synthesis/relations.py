@@ -1,6 +1,6 @@
 """What can be said in the fictional world: sixteen kinds of entities and the relations between them.
 
-A relation is a function of one entity: it leads to one other entity, or to one quantity. The words by which
+A relation is a function of one entity: it leads to one other entity, to a quantity, or to a day. The words by which
 a relation is called stand here, since they are what makes it: the nouns of its tool, and the phrases of a
 question. The first word of a noun belongs to one relation alone, so that the beginning of a tool's name
 tells which it is. No relation undoes another or follows from others: facts are drawn one by one, and may
@@ -9,85 +9,33 @@ not contradict each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ftrl.synthesis.facts import Date, Kind, Quantity, Relation
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of entity.
-
-    Attributes:
-        noun: what a member is called in a sentence.
-        parameters: names that a tool may give to an argument that takes a member.
-        words: how many words the name has, one or two.
-        suffix: a word that every name of the kind ends with.
-        introduced: whether a question may say the noun before the name ("the town Kelbrani").
-    """
-
-    noun: str
-    parameters: tuple[str, ...]
-    words: int = 1
-    suffix: str = ""
-    introduced: bool = True
-
-    def dress(self, syllables: tuple[str, ...]) -> str:
-        """The name that these syllables make for a member of this kind."""
-        parts = ["".join(syllables[:2]), "".join(syllables[2:])] if self.words == 2 else ["".join(syllables)]
-        return " ".join([*(part.capitalize() for part in parts), *([self.suffix] if self.suffix else [])])
+def _kind(noun: str, *parameters: str) -> Kind:
+    return Kind(noun, parameters, mentions=("{}", f"the {noun} {{}}"))
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A whole number between two bounds, both included.
-
-    Attributes:
-        unit: what it counts, in a document; empty for years.
-        more, less: the words of a comparison.
-    """
-
-    low: int
-    high: int
-    unit: str = ""
-    more: str = "larger"
-    less: str = "smaller"
+def _place(noun: str, suffix: str, *parameters: str) -> Kind:
+    return Kind(noun, parameters, suffix=suffix)
 
 
-@dataclass(frozen=True)
-class Relation:
-    """A function from the entities of one kind to the entities of another, or to a quantity.
-
-    Attributes:
-        nouns: what it is called, in tool names (spaces become underscores) and documents.
-        phrases: what it is called in a question, with ``{}`` for the subject.
-    """
-
-    subject: Kind
-    object: Kind | Quantity
-    nouns: tuple[str, ...]
-    phrases: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """The relation's name in provenance and hashes."""
-        return f"{self.subject.noun}.{self.nouns[0].replace(' ', '_')}"
-
-
-PERSON = Kind("person", ("person", "name", "person_name", "full_name"), words=2, introduced=False)
-TOWN = Kind("town", ("town", "town_name", "place"))
-COUNTRY = Kind("country", ("country", "country_name", "nation"))
-RIVER = Kind("river", ("river", "river_name", "stream"))
-MOUNTAIN = Kind("mountain", ("mountain", "mountain_name", "summit"))
-COMPANY = Kind("company", ("company", "company_name", "firm"))
-BOOK = Kind("book", ("book", "title", "book_title"))
-FILM = Kind("film", ("film", "film_title", "movie"))
-PAINTING = Kind("painting", ("painting", "painting_title", "artwork"))
-SHIP = Kind("ship", ("ship", "ship_name", "vessel"))
-MUSEUM = Kind("museum", ("museum", "museum_name", "collection"), suffix="Museum", introduced=False)
-FESTIVAL = Kind("festival", ("festival", "festival_name", "event"), suffix="Festival", introduced=False)
-SCHOOL = Kind("school", ("school", "school_name", "college"), suffix="College", introduced=False)
-TEAM = Kind("team", ("team", "team_name", "club"))
-OPERA = Kind("opera", ("opera", "opera_title", "work"))
-BRIDGE = Kind("bridge", ("bridge", "bridge_name", "structure"), suffix="Bridge", introduced=False)
+PERSON = Kind("person", ("person", "name", "person_name", "full_name"), words=2, person=True)
+TOWN = _kind("town", "town", "town_name", "place")
+COUNTRY = _kind("country", "country", "country_name", "nation")
+RIVER = _kind("river", "river", "river_name", "stream")
+MOUNTAIN = _kind("mountain", "mountain", "mountain_name", "summit")
+COMPANY = _kind("company", "company", "company_name", "firm")
+BOOK = _kind("book", "book", "title", "book_title")
+FILM = _kind("film", "film", "film_title", "movie")
+PAINTING = _kind("painting", "painting", "painting_title", "artwork")
+SHIP = _kind("ship", "ship", "ship_name", "vessel")
+MUSEUM = _place("museum", "Museum", "museum", "museum_name", "collection")
+FESTIVAL = _place("festival", "Festival", "festival", "festival_name", "event")
+SCHOOL = _place("school", "College", "school", "school_name", "college")
+TEAM = _kind("team", "team", "team_name", "club")
+OPERA = _kind("opera", "opera", "opera_title", "work")
+BRIDGE = _place("bridge", "Bridge", "bridge", "bridge_name", "structure")
 
 KINDS = (
     *(PERSON, TOWN, COUNTRY, RIVER, MOUNTAIN, COMPANY, BOOK, FILM),
@@ -99,11 +47,7 @@ MOST_KINDS = 16
 """Room for kinds in the numbering of names."""
 
 
-def _year(low: int, high: int) -> Quantity:
-    return Quantity(low, high, more="later", less="earlier")
-
-
-def _relation(subject: Kind, object_: Kind | Quantity, nouns: str, *phrases: str) -> Relation:
+def _relation(subject: Kind, object_: Kind | Quantity | Date, nouns: str, *phrases: str) -> Relation:
     return Relation(subject, object_, tuple(nouns.split("|")), phrases)
 
 
@@ -134,8 +78,8 @@ RELATIONS = (
     _relation(COMPANY, PERSON, "founder|entrepreneur", "the founder of {}", "the person who founded {}"),
     _relation(COMPANY, TOWN, "headquarters|office", "the headquarters of {}",
               "the town where {} has its head office"),
-    _relation(COMPANY, _year(1801, 1999), "founding year|establishment", "the founding year of {}",
-              "the year in which {} was founded"),
+    _relation(COMPANY, Date(1801, 1999), "founding date|establishment", "the founding date of {}",
+              "the day on which {} was founded"),
     _relation(COMPANY, Quantity(1_000, 99_999, "million crowns"), "revenue|turnover", "the revenue of {}",
               "the yearly turnover of {}"),
     _relation(COMPANY, COMPANY, "parent|owner", "the parent company of {}", "the company that owns {}"),
@@ -143,8 +87,8 @@ RELATIONS = (
     _relation(BOOK, PERSON, "illustrator|drawings", "the illustrator of {}",
               "the person who drew the pictures of {}"),
     _relation(BOOK, COMPANY, "publisher|imprint", "the publisher of {}", "the company that published {}"),
-    _relation(BOOK, _year(1701, 1999), "publication year|release", "the publication year of {}",
-              "the year in which {} was published"),
+    _relation(BOOK, Date(1701, 1999), "publication date|release", "the publication date of {}",
+              "the day on which {} was published"),
     _relation(FILM, PERSON, "director|filmmaker", "the director of {}", "the person who directed {}"),
     _relation(FILM, PERSON, "star|lead actor", "the star of {}", "the person who plays the lead in {}"),
     _relation(FILM, COMPANY, "studio|producer", "the studio of {}", "the company that produced {}"),
@@ -184,14 +128,14 @@ RELATIONS = (
     _relation(OPERA, PERSON, "librettist|libretto", "the librettist of {}",
               "the person who wrote the words of {}"),
     _relation(OPERA, COUNTRY, "setting|scene", "the setting of {}", "the country in which {} is set"),
-    _relation(OPERA, _year(1701, 1999), "premiere year|debut", "the premiere year of {}",
-              "the year in which {} was first performed"),
+    _relation(OPERA, Date(1701, 1999), "premiere date|debut", "the premiere date of {}",
+              "the day on which {} was first performed"),
     _relation(BRIDGE, PERSON, "engineer|constructor", "the engineer of {}", "the person who constructed {}"),
     _relation(BRIDGE, RIVER, "crossing|crossed river", "the river below {}", "the river that {} crosses"),
     _relation(BRIDGE, Quantity(1_000, 9_999, "metres", "greater"), "span|reach", "the span of {}",
               "the width that {} spans"),
-    _relation(BRIDGE, _year(1801, 1999), "completion year|opening", "the completion year of {}",
-              "the year in which {} was finished"),
+    _relation(BRIDGE, Date(1801, 1999), "completion date|opening", "the completion date of {}",
+              "the day on which {} was finished"),
 )  # fmt: skip
 """Every relation. A world needs at least twenty; these leave room to hold some out."""
 

@@ -11,8 +11,8 @@ from random import Random
 
 from ftrl.synthesis.decompose import Decomposition
 from ftrl.synthesis.document import Parameter, ToolDocument, document
+from ftrl.synthesis.facts import Facts, Kind, Quantity, Relation
 from ftrl.synthesis.integrate import Toolset
-from ftrl.synthesis.relations import PERSON, RELATIONS, RELATIONS_OF, Quantity, Relation
 from ftrl.synthesis.style import Style
 
 IGNORE_CASE = Parameter(
@@ -38,26 +38,33 @@ NAME_ORDER = Parameter(
 
 
 def scale(
-    decomposition: Decomposition, toolset: Toolset, style: Style, distractors: tuple[int, int], rng: Random
+    decomposition: Decomposition,
+    toolset: Toolset,
+    facts: Facts,
+    style: Style,
+    distractors: tuple[int, int],
+    rng: Random,
 ) -> Toolset:
     """Add optional parameters and distractor tools, and shuffle the list."""
     golden = [document.relation for document in toolset.documents]
     extra = [
         document(relation, style, rng)
-        for relation in _distractors(decomposition, golden, rng.randint(*distractors), rng)
+        for relation in _distractors(decomposition, facts, golden, rng.randint(*distractors), rng)
     ]
     documents = [_expand(tool, style, rng) for tool in (*toolset.documents, *extra)]
     rng.shuffle(documents)
     return replace(toolset, documents=tuple(documents))
 
 
-def _distractors(decomposition: Decomposition, golden: list[Relation], count: int, rng: Random) -> list[Relation]:
+def _distractors(
+    decomposition: Decomposition, facts: Facts, golden: list[Relation], count: int, rng: Random
+) -> list[Relation]:
     """Relations that no step needs; the first and about half of the others know something of a golden
     subject."""
     near: list[Relation] = []
     for step in decomposition.steps:
-        near += [r for r in RELATIONS_OF[step.fact.subject.kind] if r not in golden and r not in near]
-    far = [r for r in RELATIONS if r not in golden and r not in near]
+        near += [r for r in facts.relations_of(step.fact.subject.kind) if r not in golden and r not in near]
+    far = [r for r in facts.relations if r not in golden and r not in near]
     rng.shuffle(near)
     rng.shuffle(far)
     chosen: list[Relation] = []
@@ -69,10 +76,10 @@ def _distractors(decomposition: Decomposition, golden: list[Relation], count: in
 
 def _expand(tool: ToolDocument, style: Style, rng: Random) -> ToolDocument:
     answer = tool.relation.object
-    possible = [IGNORE_CASE, DETAIL]
-    if isinstance(answer, Quantity) and answer.unit:
+    possible = [DETAIL] if tool.relation.subject.numbered else [IGNORE_CASE, DETAIL]
+    if isinstance(answer, Quantity) and answer.whole:
         possible.append(ROUND_TO)
-    if answer == PERSON:
+    if isinstance(answer, Kind) and answer.person and answer.words == 2:
         possible.append(NAME_ORDER)
     count = rng.randint(0, min(style.expansions, len(possible)))
     chosen = rng.sample(possible, count)

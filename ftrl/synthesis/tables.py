@@ -1,11 +1,13 @@
-"""The ``tables`` generator: facts come from the fictional world, everything else from templates. No model,
-no network.
+"""The ``tables`` generator: facts come from the fictional world or from the user's own tables, everything else
+from templates. No model.
 
 Item ``index`` is drawn from its own random stream, so that it is the same whatever else is made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
 from ftrl import __version__
@@ -15,6 +17,7 @@ from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.decompose import decompose
 from ftrl.synthesis.deploy import deploy
 from ftrl.synthesis.document import document
+from ftrl.synthesis.facts import Facts
 from ftrl.synthesis.integrate import integrate
 from ftrl.synthesis.scale import scale
 from ftrl.synthesis.style import STYLES
@@ -26,24 +29,37 @@ def scenario_of(config: SynthesisConfig, index: int) -> Scenario:
     return config.scenarios[index % len(config.scenarios)]
 
 
-def build(config: SynthesisConfig, index: int, attempt: int) -> Candidate:
+@contextmanager
+def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
+    """The source of facts of a run, while it lasts.
+
+    Raises:
+        InputError: the tables can't be read, or hold nothing that could be asked for.
+    """
+    yield World(config.seed, config.split)
+
+
+def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate:
     """Take one item through the five stages.
 
     Args:
-        config: which world and what kind of tasks; ``count`` does not matter.
+        config: what kind of tasks; ``count`` does not matter.
+        facts: what is true.
         index: which item.
         attempt: 0, or more when earlier attempts at this item were rejected.
+
+    Raises:
+        NothingToAsk: no question was found.
     """
-    world = World(config.seed, config.split)
     style = STYLES[config.style]
     distractors = config.distractors or style.distractors
     rng = Random(":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else [])))))
 
-    decomposition = decompose(world, scenario_of(config, index), style, rng)
+    decomposition = decompose(facts, scenario_of(config, index), style, rng)
     documents = tuple(document(step.fact.relation, style, rng) for step in decomposition.steps)
     toolset = integrate(decomposition, documents)
-    toolset = scale(decomposition, toolset, style, distractors, rng)
-    deployments = deploy(decomposition, toolset, world, style, rng)
+    toolset = scale(decomposition, toolset, facts, style, distractors, rng)
+    deployments = deploy(decomposition, toolset, facts, style, rng)
     provenance = {
         "generator": "tables",
         "version": __version__,
@@ -52,6 +68,7 @@ def build(config: SynthesisConfig, index: int, attempt: int) -> Candidate:
         "attempt": attempt,
         "style": config.style,
         "distractors": list(distractors),
+        **facts.provenance,
         "relations": [step.fact.relation.key for step in decomposition.steps],
     }
     return assemble(decomposition, toolset, deployments, config.split, provenance)

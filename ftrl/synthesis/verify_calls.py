@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftrl.rewards import matches_reference
+from ftrl.rewards import matches_reference, matches_strict
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.trial import Outcome
 from ftrl.synthesis.verify_text import Finding
@@ -83,7 +83,9 @@ def judge(check: Check, outcome: Outcome) -> Finding | None:
     if check.returns is not None and outcome.ok != check.returns:
         rule = "accepts_bad_arguments" if check.purpose == "error" else f"{check.purpose}_call_fails"
         return rule, f"{check.what}: {outcome.output[:200]}"
-    if check.gold is not None and not matches_reference(outcome.output, check.gold):
+    if check.gold is not None and not (
+        matches_reference(outcome.output, check.gold) and matches_strict(outcome.output, check.gold)
+    ):
         return "golden_call_misses", f"{check.what} does not bring {check.gold}: {outcome.output[:200]}"
     for gold in check.not_golds:
         if matches_reference(outcome.output, gold):

@@ -20,6 +20,9 @@ _FORBIDDEN_NAMES = ("eval", "exec", "compile", "open", "input", "__import__", "g
 def read(candidate: Candidate) -> Finding | None:
     """The first rule that the candidate's texts break, if they break one."""
     environment = candidate.environment
+    names = [tool["function"]["name"] for tool in environment.tools]
+    if len(set(names)) < len(names):
+        return "same_tool_name", f"the tools are {', '.join(names)}"
     finding = _trace(environment) or _leaks(environment)
     for tool in environment.tools:
         finding = finding or _document(tool) or _code(tool, candidate.deployments[tool["function"]["name"]].source)
@@ -47,7 +50,7 @@ def _trace(environment: Environment) -> Finding | None:
 
 
 def _dependencies(step: SubQuestion, answers: dict[str, str]) -> Finding | None:
-    given = list(step.arguments.values())
+    given = [str(value) for value in step.arguments.values()]
     for before in step.depends_on:
         if answers[before] not in given:
             return "dependency_not_real", f"{step.id} depends on {before} but does not take its answer"

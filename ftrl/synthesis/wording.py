@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ftrl.synthesis.relations import PERSON, Kind, Quantity, Relation
-from ftrl.synthesis.world import Entity
+from ftrl.synthesis.facts import Date, Entity, Kind, Quantity, Relation
 
 INSTRUCTION = "Call the tools to answer the question."
 """The first line of every user message."""
@@ -13,7 +12,7 @@ INSTRUCTION = "Call the tools to answer the question."
 _ASK = ("Find {}.", "Please tell me {}.", "I want to know {}.", "Can you find out {}?")
 _ASK_PERSON = ("Who is {}?", "Who is {}?", "Please name {}.", *_ASK)
 _ASK_THING = ("What is {}?", "What is {}?", "Please name {}.", *_ASK)
-_ASK_QUANTITY = ("What is {}?", "What is {}?", "Please look up {}.", *_ASK)
+_ASK_VALUE = ("What is {}?", "What is {}?", "Please look up {}.", *_ASK)
 _ASK_SEVERAL = (
     "What are {}?",
     "Find both {}.",
@@ -21,18 +20,27 @@ _ASK_SEVERAL = (
     "I need two things: {}.",
     "Look up {}.",
 )
-_COMPARE = (
-    "Which has the {more} {noun}, {first} or {second}?",
-    "Is the {noun} of {first} or of {second} the {more} one?",
-    "Compare the {noun} of {first} with that of {second}: whose is {more}?",
+_EXTREME = (
+    "What is the {more} {noun}, that of {first} or that of {second}?",
+    "Look up the {noun} of {first} and that of {second}, and tell me the {more} one.",
+    "Compare the {noun} of {first} with that of {second}: what is the {more} of the two?",
 )
+_DIFFERENCE = (
+    "What is the difference between the {noun} of {first} and that of {second}?",
+    "By how much does the {noun} of {first} differ from that of {second}?",
+    "Look up the {noun} of {first} and that of {second}: how far are they apart?",
+)
+
+
+def a(noun: str) -> str:
+    """The noun with its article: ``a town``, ``an opera``."""
+    return f"{'an' if noun[:1] in tuple('aeiou') else 'a'} {noun}"
 
 
 def mention(entity: Entity, rng: Random) -> str:
     """An entity as a question names it: ``Kelobani`` or ``the town Kelobani``."""
-    if entity.kind.introduced and rng.random() < 0.5:
-        return f"the {entity.kind.noun} {entity.name}"
-    return entity.name
+    mentions = entity.kind.mentions
+    return (rng.choice(mentions) if len(mentions) > 1 else mentions[0]).format(entity.name)
 
 
 def phrase(relation: Relation, subject: str, rng: Random) -> str:
@@ -42,7 +50,7 @@ def phrase(relation: Relation, subject: str, rng: Random) -> str:
 
 def step_text(relation: Relation, subject: str) -> str:
     """A sub-question on its own, always in the same words."""
-    word = "Who" if relation.object == PERSON else "What"
+    word = "Who" if isinstance(relation.object, Kind) and relation.object.person else "What"
     return f"{word} is {relation.phrases[0].format(subject)}?"
 
 
@@ -59,22 +67,28 @@ def ask_several(whats: list[str], rng: Random) -> str:
     return rng.choice(templates).format(f"{', '.join(whats[:-1])} and {whats[-1]}")
 
 
-def ask_comparison(relation: Relation, subjects: list[str], more: bool, rng: Random) -> str:
-    """The question which of two subjects has more (or less) of a quantity.
+def ask_extreme(relation: Relation, subjects: list[str], more: bool, rng: Random) -> str:
+    """The question for the larger (or smaller) of what two subjects have; which of them it is, it does not ask.
 
     Args:
-        relation: leads to the quantity.
+        relation: leads to a quantity or a date.
         subjects: two phrases.
         more: whether the larger one is asked for.
         rng: chooses the words.
     """
-    assert isinstance(relation.object, Quantity)
+    assert isinstance(relation.object, (Quantity, Date))
     word = relation.object.more if more else relation.object.less
     first, second = subjects
-    return rng.choice(_COMPARE).format(more=word, noun=relation.nouns[0], first=first, second=second)
+    return rng.choice(_EXTREME).format(more=word, noun=relation.nouns[0], first=first, second=second)
 
 
-def _templates(answer: Kind | Quantity) -> tuple[str, ...]:
-    if isinstance(answer, Quantity):
-        return _ASK_QUANTITY
-    return _ASK_PERSON if answer == PERSON else _ASK_THING
+def ask_difference(relation: Relation, subjects: list[str], rng: Random) -> str:
+    """The question how far apart two subjects are in a quantity."""
+    first, second = subjects
+    return rng.choice(_DIFFERENCE).format(noun=relation.nouns[0], first=first, second=second)
+
+
+def _templates(answer: object) -> tuple[str, ...]:
+    if not isinstance(answer, Kind):
+        return _ASK_VALUE
+    return _ASK_PERSON if answer.person else _ASK_THING

@@ -10,9 +10,13 @@ it was ever written down where a model could have read it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from random import Random
+from typing import Any
 
-from ftrl.synthesis.relations import KINDS, MOST_KINDS, Kind, Quantity, Relation
+from ftrl.synthesis.facts import Date, Entity, Fact, Kind, Quantity, Relation
+from ftrl.synthesis.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
 
 SPLITS = ("train", "test")
 
@@ -33,30 +37,6 @@ _NAMES = (len(_ONSETS) * len(_NUCLEI)) ** _SYLLABLES * len(_CODAS)
 _HALF_BITS = 14
 
 
-@dataclass(frozen=True)
-class Entity:
-    """One inhabitant of a world."""
-
-    kind: Kind
-    number: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Fact:
-    """What one relation says of one entity.
-
-    Attributes:
-        target: the entity that it leads to; null where the value is a quantity.
-        value: the answer as text: a name, or a whole number in digits without separators.
-    """
-
-    relation: Relation
-    subject: Entity
-    target: Entity | None
-    value: str
-
-
 class World:
     """The world of a seed and a split.
 
@@ -69,6 +49,28 @@ class World:
         self.seed = seed
         self.split = split
         self._key = f"{seed}:{split}"
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """All that can be said; the same in every world."""
+        return RELATIONS
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Nothing: seed and split say it all."""
+        return {}
+
+    def relations_of(self, kind: Kind) -> tuple[Relation, ...]:
+        """The relations whose subject is of this kind."""
+        return RELATIONS_OF[kind]
+
+    def draw(self, kind: Kind, rng: Random) -> Entity:
+        """Any entity of that kind: the split has a world to itself."""
+        return self.entity(kind, rng.randrange(POPULATION))
+
+    def stranger(self, kind: Kind, rng: Random) -> Entity:
+        """Any entity of that kind."""
+        return self.entity(kind, rng.randrange(POPULATION))
 
     def entity(self, kind: Kind, number: int) -> Entity:
         """The entity of that kind and number (taken modulo ``POPULATION``)."""
@@ -86,10 +88,17 @@ class World:
     def fact(self, relation: Relation, subject: Entity) -> Fact:
         """What is true of ``subject``, which must be of the relation's kind."""
         draw = _hash(f"{self._key}:{relation.key}:{subject.number}")
-        if isinstance(relation.object, Quantity):
-            quantity = relation.object
-            return Fact(relation, subject, None, str(quantity.low + draw % (quantity.high - quantity.low + 1)))
-        target = self.entity(relation.object, draw)
+        answer = relation.object
+        if isinstance(answer, Quantity):
+            number = answer.low + draw % (answer.high - answer.low + 1)
+            return Fact(relation, subject, None, str(number), Decimal(number))
+        if isinstance(answer, Date):
+            first = date(answer.first_year, 1, 1).toordinal()
+            days = date(answer.last_year + 1, 1, 1).toordinal() - first
+            day = date.fromordinal(first + draw % days)
+            return Fact(relation, subject, None, day.isoformat(), Decimal(day.toordinal()))
+        assert isinstance(answer, Kind), "the world has no other kinds of answers"
+        target = self.entity(answer, draw)
         return Fact(relation, subject, target, target.name)
 
 

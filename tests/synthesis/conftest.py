@@ -12,6 +12,7 @@ from ftrl.sandbox import Sandbox
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.tables import build
+from ftrl.synthesis.world import World
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,6 @@ def candidate() -> Callable[..., Candidate]:
 
     def make(scenario: Scenario = Scenario.MULTI_HOP, index: int = 0, **options: Any) -> Candidate:
         config = SynthesisConfig(out="unused", scenarios=(scenario,), **options)
-        return build(config, index, 0)
+        return build(config, World(config.seed, config.split), index, 0)
 
     return make

@@ -10,6 +10,7 @@ from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, pipeline, synthesize
 from ftrl.synthesis.candidate import Candidate
+from ftrl.synthesis.facts import Facts
 
 
 def constant_tool(made: Candidate) -> Candidate:
@@ -102,8 +103,8 @@ def test_a_run_that_breaks_off_keeps_the_blocks_before_and_can_be_resumed(config
 
 
 def test_an_item_that_is_rejected_is_drawn_anew_and_counted(config, monkeypatch):
-    def build(config: SynthesisConfig, index: int, attempt: int) -> Candidate:
-        made = honest(config, index, attempt)
+    def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate:
+        made = honest(config, facts, index, attempt)
         return constant_tool(made) if (index, attempt) in ((2, 0), (4, 0), (4, 1), (4, 2)) else made
 
     honest = pipeline.build

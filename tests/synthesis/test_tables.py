@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,12 +12,14 @@ from ftrl.environments import Scenario
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.golden import waves
 from ftrl.synthesis.tables import build
+from ftrl.synthesis.world import World
 
 CONFIG = SynthesisConfig(out="unused", seed=5)
+WORLD = World(5, "train")
 
 
 def ids(config: SynthesisConfig, items: range) -> list[str]:
-    return [build(config, index, 0).environment.id for index in items]
+    return [build(config, World(config.seed, config.split), index, 0).environment.id for index in items]
 
 
 def test_the_same_seed_makes_the_same_environments_and_another_seed_others():
@@ -26,13 +29,14 @@ def test_the_same_seed_makes_the_same_environments_and_another_seed_others():
 
 def test_an_item_does_not_depend_on_how_many_are_made_or_on_the_one_before():
     many = CONFIG.model_copy(update={"count": 10_000})
-    assert build(many, 7, 0).environment.id == ids(CONFIG, range(8))[7]
+    assert build(many, World(5, "train"), 7, 0).environment.id == ids(CONFIG, range(8))[7]
 
 
 def test_the_order_in_which_python_hashes_strings_changes_nothing():
     program = (
         "from ftrl.synthesis import SynthesisConfig; from ftrl.synthesis.tables import build;"
-        "print(*(build(SynthesisConfig(out='x', style='rich'), index, 0).environment.id for index in range(8)))"
+        "from ftrl.synthesis.world import World; world = World(0, 'train');"
+        "print(*(build(SynthesisConfig(out='x', style='rich'), world, index, 0).environment.id for index in range(8)))"
     )
     outputs = [
         subprocess.run(
@@ -48,11 +52,11 @@ def test_the_order_in_which_python_hashes_strings_changes_nothing():
 
 
 def test_another_attempt_at_an_item_is_another_task():
-    assert build(CONFIG, 3, 0).environment.id != build(CONFIG, 3, 1).environment.id
+    assert build(CONFIG, WORLD, 3, 0).environment.id != build(CONFIG, WORLD, 3, 1).environment.id
 
 
 def test_scenarios_take_turns():
-    made = Counter(build(CONFIG, index, 0).environment.scenario for index in range(12))
+    made = Counter(build(CONFIG, WORLD, index, 0).environment.scenario for index in range(12))
     assert made == dict.fromkeys(Scenario, 3)
 
 
@@ -109,16 +113,29 @@ def test_rich_documents_have_optional_parameters_of_several_types(candidate):
     assert {"enum", "boolean", "integer"} <= set(types)
 
 
-def test_the_answer_of_a_comparison_is_the_subject_that_wins(candidate):
-    compared = 0
-    for index in range(40):
+def test_a_comparison_asks_for_a_figure_that_the_question_does_not_hold(candidate):
+    extremes = differences = 0
+    for index in range(60):
         environment = candidate(Scenario.PARALLEL_SINGLE_HOP, index).environment
-        first, second = environment.trace[:2]
-        if environment.answer in (first.arguments | second.arguments).values() or first.tool == second.tool:
-            subjects = {next(iter(step.arguments.values())): step.answer for step in (first, second)}
-            if environment.answer not in subjects:
-                continue
-            compared += 1
-            wins = max if any(w in environment.question for w in ("larger", "greater", "later", "higher")) else min
-            assert environment.answer == wins(subjects, key=lambda name: int(subjects[name]))
-    assert compared >= 5
+        values = [step.answer for step in environment.trace]
+        if environment.answer == ", ".join(values):
+            continue
+        assert environment.answer not in environment.question
+        assert len({step.tool for step in environment.trace}) == 1
+        if environment.answer in values:
+            extremes += 1
+            wins = max if re.search("larger|greater|later|higher", environment.question) else min
+            assert environment.answer == wins(values, key=lambda value: int(value.replace("-", "")))
+        else:
+            differences += 1
+            first, second = map(int, values)
+            assert environment.answer == str(abs(first - second))
+    assert extremes >= 5
+    assert differences >= 2
+
+
+def test_no_answer_is_short_or_a_number_or_year_that_anybody_would_try(candidate):
+    for index in range(200):
+        for step in candidate(list(Scenario)[index % 4], index).environment.trace:
+            assert len(step.answer) > 2
+            assert not re.fullmatch("1[89][0-9]{2}|20[0-3][0-9]|[0-9]{1,2}|100", step.answer)

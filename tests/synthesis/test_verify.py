@@ -13,6 +13,7 @@ from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.tables import build
 from ftrl.synthesis.verify import Rejection, Verified, verify
+from ftrl.synthesis.world import World
 
 
 def with_environment(candidate: Candidate, **fields: Any) -> Candidate:
@@ -258,7 +259,11 @@ def test_a_defect_is_rejected_by_its_rule(candidate, sandbox, defect, rule):
 
 def test_a_tool_that_answers_for_two_sub_questions_with_both_answers_is_rejected(sandbox):
     config = SynthesisConfig(out="unused", scenarios=(Scenario.PARALLEL_SINGLE_HOP,))
-    made = next(c for c in (build(config, i, 0) for i in range(20)) if len({s.tool for s in c.environment.trace}) == 1)
+    made = next(
+        c
+        for c in (build(config, World(0, "train"), i, 0) for i in range(20))
+        if len({s.tool for s in c.environment.trace}) == 1
+    )
     first, second = made.environment.trace
     both = with_source(
         made, first.tool, lambda s: s[: s.rindex("    return")] + f"    return '{first.answer} {second.answer}'\n"
@@ -271,7 +276,7 @@ def test_a_tool_that_answers_for_two_sub_questions_with_both_answers_is_rejected
 @pytest.mark.parametrize("style", ["compact", "rich"])
 def test_sound_candidates_are_accepted(sandbox, style):
     config = SynthesisConfig(out="unused", style=style, seed=11)
-    verdicts = verify([build(config, index, 0) for index in range(40)], sandbox)
+    verdicts = verify([build(config, World(11, "train"), index, 0) for index in range(40)], sandbox)
     assert sum(isinstance(verdict, Verified) for verdict in verdicts) >= 38, verdicts
 
 

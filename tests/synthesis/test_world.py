@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftrl.synthesis.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF, Kind
+from ftrl.synthesis.facts import Kind
+from ftrl.synthesis.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
 from ftrl.synthesis.verify_calls import NOBODY
 from ftrl.synthesis.world import POPULATION, SEED_BLOCK, SPLITS, World
 
