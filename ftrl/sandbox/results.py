@@ -22,6 +22,7 @@ class Proofs:
 
     def __init__(self) -> None:
         self._proofs: OrderedDict[str, Proof] = OrderedDict()
+        self._texts: dict[str, str] = {}
         self._codes: OrderedDict[str, CodeType] = OrderedDict()
         self._kept_out: set[str] = set()
         self._lock = threading.Lock()
@@ -37,9 +38,14 @@ class Proofs:
                 proof = replace(proof, functions=frozenset(), why_not="it does not compile")
             with self._lock:
                 self._proofs[source] = proof
+                self._texts[source] = source
                 if len(self._proofs) > MOST_PROOFS:
-                    self._proofs.popitem(last=False)
+                    del self._texts[self._proofs.popitem(last=False)[0]]
         return proof
+
+    def shared(self, source: str | None) -> str | None:
+        """The source as one text for all who have a copy of their own."""
+        return None if source is None else self._texts.get(source, source)
 
     def warm(self, call: Call) -> bool:
         """Whether the call may be made in a warm interpreter."""
@@ -101,11 +107,17 @@ class ResultCache:
                 self.hits += 1
         return result
 
-    def keep(self, call: Call, result: CallResult) -> None:
-        """Remember a result, unless it depends on more than the call: on memory, or on where an object lay."""
+    def keep(self, call: Call, result: CallResult, source: str | None) -> None:
+        """Remember a result, unless it depends on more than the call: on memory, or on where an object lay.
+
+        Args:
+            call: the call.
+            result: its result.
+            source: the call's source, as the one text that all of its calls share.
+        """
         if not self.keeps or result.status not in _KEPT or " at 0x" in result.output:
             return
-        key = (call.source, call.name, call.arguments)
+        key = (source, call.name, call.arguments)
         with self._lock:
             if key in self._results:
                 return

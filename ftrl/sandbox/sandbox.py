@@ -257,7 +257,7 @@ class Sandbox:
         if self._cache.keeps:
             for call, result in zip(calls, results, strict=False):
                 if self._proofs.of(call.source).deterministic:
-                    self._cache.keep(call, result)
+                    self._cache.keep(call, result, self._proofs.shared(call.source))
         return results
 
     def _known(self, call: Call) -> CallResult | None:

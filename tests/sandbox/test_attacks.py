@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -167,6 +170,29 @@ def f():
     assert [result.output for (result,) in results] == ["lived"] * 4 + ["tried"] * 4
 
 
+def test_a_call_does_not_see_the_files_of_one_beside_it(arena: Sandbox) -> None:
+    """Not being wild, it runs beside one that has the scratch folder."""
+    writer = """
+def f():
+    import os, time
+    open('note', 'w').write('of the writer')
+    time.sleep(0.7)
+    return open('note').read()
+"""
+    reader = """
+def f():
+    import codecs, time
+    time.sleep(0.3)
+    for path in ('note', '/scratch/note'):
+        try: return codecs.open(path).read()
+        except OSError: pass
+    return 'nothing'
+"""
+    results = arena.run_groups([[Call("f", "{}", source)] for source in (writer, reader, reader, reader, writer)])
+    outputs = [result.output for (result,) in results]
+    assert outputs == ["of the writer", "nothing", "nothing", "nothing", "of the writer"]
+
+
 def test_a_call_finds_nothing_of_others_in_its_memory() -> None:
     """Sources, arguments and outputs pass through the process that it is a copy of."""
     spy = """
@@ -293,3 +319,18 @@ def test_a_warm_interpreter_that_answers_nonsense_is_replaced_and_its_call_forke
             True
         ] * 3
         assert len(before & set(sandbox.worker_pids())) == 1
+
+
+def test_where_no_folder_is_the_tools_own_it_changes_no_modes_nor_times_of_files(tmp_path: Path) -> None:
+    """Landlock lets an owner do both. A file that does not exist tells who refused: not the file system."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from ftrl.sandbox import Call, Sandbox\n"
+        "source = '''def f():\\n    import os\\n    said = []\\n    for change in (os.utime, lambda p: os.chmod(p, 0)):\\n"
+        "        try: change('/no/such/file')\\n        except OSError as error: said.append(error.errno)\\n    return said'''\n"
+        "with Sandbox(workers=1) as sandbox:\n    print(sandbox.run([Call('f', '{}', source)])[0].output)\n"
+    )
+    kernel = Path(__file__).with_name("refusing_kernel.py")
+    command = [sys.executable, str(kernel), "unshare", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == f"[{errno.EPERM}, {errno.EPERM}]", done.stderr

@@ -9,7 +9,7 @@ import signal
 import stat
 import sys
 
-from . import filesystem, linux, seccomp
+from . import filesystem, landlock, linux, seccomp
 from .layers import Layers
 
 _NICER = 5
@@ -22,9 +22,12 @@ class Guard:
         layers: where to record what holds.
         alone: the zygote is the first process of a PID namespace, so "every other process" is the child's.
         own_root: children may have left files in the scratch folder.
+        no_scratch: Landlock rules, if there are any, for children that are not to see the scratch folder: it may be
+            another's at that time.
     """
 
-    def __init__(self, layers: Layers, *, alone: bool, own_root: bool) -> None:
+    def __init__(self, layers: Layers, *, alone: bool, own_root: bool, no_scratch: int | None) -> None:
+        self._no_scratch = no_scratch
         self._alone = alone
         self._own_root = own_root
         self._filters: dict[bool, seccomp.Filter] = {}
@@ -40,6 +43,10 @@ class Guard:
 
     def confine(self, *, roomy: bool) -> None:
         """In the child, before any call: what keeps it apart from the zygote and the other children."""
+        if self._no_scratch is not None:
+            if not roomy:
+                landlock.enter(self._no_scratch)
+            os.close(self._no_scratch)
         if self._filters:
             self._filters[roomy].put_on()
         elif not self._alone:

@@ -32,6 +32,24 @@ def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
     Raises:
         OSError: this kernel has no Landlock, or it is switched off.
     """
+    rules = ruleset(readable, writable)
+    try:
+        enter(rules)
+    finally:
+        os.close(rules)
+
+
+def enter(rules: int) -> None:
+    """As ``restrict``, by rules that were made beforehand."""
+    linux.call(linux.LANDLOCK_RESTRICT_SELF, rules, 0)
+
+
+def ruleset(readable: Sequence[str], writable: Sequence[str]) -> int:
+    """Rules for ``enter``; returns their descriptor.
+
+    Raises:
+        OSError: this kernel has no Landlock, or it is switched off.
+    """
     abi = linux.call(linux.LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
     handled = _RIGHTS_BY_ABI.get(abi, _ALL_RIGHTS)
     attributes = struct.pack("<Q", handled)
@@ -39,23 +57,24 @@ def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
         attributes += struct.pack("<Q", _TCP_BIND_AND_CONNECT)
     if abi >= 6:
         attributes += struct.pack("<Q", _ABSTRACT_SOCKETS_AND_SIGNALS)
-    ruleset = linux.call(linux.LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+    rules = linux.call(linux.LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     try:
         for path in readable:
-            _allow(ruleset, path, READ & handled)
+            _allow(rules, path, READ & handled)
         for path in writable:
-            _allow(ruleset, path, handled & ~(EXECUTE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV))
-        linux.call(linux.LANDLOCK_RESTRICT_SELF, ruleset, 0)
-    finally:
-        os.close(ruleset)
+            _allow(rules, path, handled & ~(EXECUTE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV))
+    except OSError:
+        os.close(rules)
+        raise
+    return rules
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(rules: int, path: str, rights: int) -> None:
     place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
             rights &= FOR_FILES
         rule = struct.pack("<Qi", rights, place)
-        linux.call(linux.LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
+        linux.call(linux.LANDLOCK_ADD_RULE, rules, _RULE_PATH_BENEATH, rule, 0)
     finally:
         os.close(place)

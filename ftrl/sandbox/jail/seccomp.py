@@ -44,7 +44,17 @@ _SECCOMP_SET_MODE_FILTER = 1
 _FIRST_NUMBER_COMMON_TO_ALL_MACHINES = 424
 
 _SCHED_IDLE = 5
-_ZYGOTE_ONLY = ("fork", "vfork", "kill", "tkill", "tgkill", "sched_setscheduler", "seccomp", "setpriority")
+_ZYGOTE_ONLY = (
+    "fork",
+    "vfork",
+    "kill",
+    "tkill",
+    "tgkill",
+    "sched_setscheduler",
+    "seccomp",
+    "setpriority",
+    "landlock_restrict_self",
+)
 
 _MAKE_OR_WRITE = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND, and the bit of its own that O_TMPFILE has."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # fmt: off
 X86_64 = {
-    "sched_setscheduler": 144, "seccomp": 317, "setpriority": 141,
+    "sched_setscheduler": 144, "seccomp": 317, "landlock_restrict_self": 446, "setpriority": 141,
     "access": 21, "alarm": 37, "arch_prctl": 158, "brk": 12, "capget": 125, "chdir": 80, "chmod": 90,
     "clock_getres": 229, "clock_gettime": 228, "clock_nanosleep": 230, "clone": 56, "close": 3,
     "close_range": 436, "copy_file_range": 326, "creat": 85, "dup": 32, "dup2": 33, "dup3": 292,
@@ -41,7 +41,7 @@ X86_64 = {
 }
 
 AARCH64 = {
-    "sched_setscheduler": 119, "seccomp": 277, "setpriority": 140,
+    "sched_setscheduler": 119, "seccomp": 277, "landlock_restrict_self": 446, "setpriority": 140,
     "brk": 214, "capget": 90, "chdir": 49, "clock_getres": 114, "clock_gettime": 113, "clock_nanosleep":
     115, "clone": 220, "close": 57, "close_range": 436, "copy_file_range": 285, "dup": 23, "dup3": 24,
     "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22, "epoll_pwait2": 441, "eventfd2": 19,

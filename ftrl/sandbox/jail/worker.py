@@ -108,8 +108,10 @@ def _enter_jail(layers: Layers, settings: Settings) -> Guard:
     )
     readable = [*filesystem.readable_places(), *settings.packages]
     writable = [os.devnull, filesystem.SCRATCH] if own_root else [os.devnull]
-    layers.attempt("Landlock", lambda: landlock.restrict(readable, writable))
-    return Guard(layers, alone=alone, own_root=own_root)
+    no_scratch = None
+    if layers.attempt("Landlock", lambda: landlock.restrict(readable, writable)):
+        no_scratch = landlock.ruleset(readable, [os.devnull])
+    return Guard(layers, alone=alone, own_root=own_root, no_scratch=no_scratch)
 
 
 def _leave_one_process_outside(main_process: int) -> None:
