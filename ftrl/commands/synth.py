@@ -25,8 +25,15 @@ def synth(
     *,
     out: Annotated[str, typer.Option(help="The store to write: a folder, local or s3://.")],
     generator: Annotated[
-        str, typer.Option(help="tables: facts of a fictional world, no model. llm: not available yet.")
+        str, typer.Option(help="tables: facts of your tables or of a fictional world, no model. llm: not yet.")
     ] = "tables",
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(help="A CSV, TSV, Parquet or SQLite file, or a folder; may be given more than once."),
+    ] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="A YAML file: keys, names and references that the tables do not tell.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="PROVIDER/NAME, for the llm generator.")] = None,
     count: Annotated[int, typer.Option(help="How many items to make.")] = 100,
     scenario: Annotated[
@@ -47,6 +54,8 @@ def synth(
     """Make environments, every one verified in the sandbox, and write them to a store.
 
     Example: ftrl synth --out tasks --count 1000 --seed 7
+
+    Example: ftrl synth --out tasks --tables shop.sqlite --count 200
     """
     from pydantic import ValidationError
 
@@ -59,6 +68,8 @@ def synth(
             {
                 "out": out,
                 "generator": generator,
+                "tables": tuple(tables or ()),
+                "table_schema": schema,
                 "count": count,
                 "scenarios": tuple(scenario or Scenario),
                 "seed": seed,

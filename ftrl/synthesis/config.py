@@ -18,8 +18,12 @@ class SynthesisConfig(BaseModel):
     out: str = Field(description="The store to write, local or s3://.")
     generator: Literal["tables", "llm"] = Field(
         default="tables",
-        description="tables: a seeded fictional world, no model. llm: not in this version yet.",
+        description="tables: facts of a fictional world or of your tables, no model. llm: not in this version yet.",
     )
+    tables: tuple[str, ...] = Field(
+        default=(), description="CSV, TSV, Parquet and SQLite files, or folders of them; none: the fictional world."
+    )
+    table_schema: str | None = Field(default=None, description="A YAML file that says what the tables do not.")
     count: int = Field(default=100, ge=1, description="Items to make; an item that is rejected each time is missing.")
     scenarios: tuple[Scenario, ...] = Field(
         default=tuple(Scenario), min_length=1, description="Scenarios; the items take turns between them."

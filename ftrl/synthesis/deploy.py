@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ftrl.rewards import matches_reference
 from ftrl.synthesis.decompose import Decomposition
 from ftrl.synthesis.document import Parameter, ToolDocument
 from ftrl.synthesis.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
 from ftrl.synthesis.integrate import Toolset
 from ftrl.synthesis.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
+from ftrl.synthesis.sound import stands_in
 from ftrl.synthesis.style import Style
 from ftrl.synthesis.wording import a
 
@@ -72,7 +72,7 @@ def _deploy(
         entity = waiting.pop(0) if waiting else facts.stranger(kind, rng)
         fact = None if entity in known else facts.fact(relation, entity)
         # Whoever else has the same to tell would be paid for: of them this tool does not know.
-        if fact is not None and (fact in golden or not any(matches_reference(fact.value, g.value) for g in golden)):
+        if fact is not None and (fact in golden or not any(stands_in(fact.value, g.value) for g in golden)):
             known[entity] = fact
     if len(known) < FEWEST_RECORDS:
         raise NothingToAsk(f"too few have a {relation.nouns[0]} of their own ({relation.key})")

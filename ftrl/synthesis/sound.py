@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from ftrl.audit.attempts import COMMON_ANSWERS
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.facts import Fact
 
+_ERRORS = "an error occured when call: got an unexpected keyword argument, missing required positional argument"
+"""Words of every failed call: an answer within them comes back for any mistake."""
+
 SHORTEST = 3
 """Characters of an answer: less stands in many a text by chance."""
 
 
 def can_be_guessed(value: str) -> bool:
-    """Whether an answer is too short, or stands in a text of small numbers, years, yes and no."""
-    return len(value.strip()) < SHORTEST or matches_reference(COMMON_ANSWERS, value)
+    """Whether an answer is too short, or stands in a text of small numbers, years, yes and no, or of errors."""
+    return len(value.strip()) < SHORTEST or stands_in(COMMON_ANSWERS, value) or stands_in(_ERRORS, value)
+
+
+def stands_in(text: str, value: str) -> bool:
+    """Whether a text holds an answer by the loosest of rules, accents or none."""
+    return matches_reference(_plain(text), _plain(value))
+
+
+def _plain(text: str) -> str:
+    parted = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in parted if not unicodedata.combining(letter))
 
 
 def is_sound(question: str, facts: Sequence[Fact]) -> bool:
     """Whether these answers can be told apart, from each other and from the question, by the loosest of rules."""
     for number, fact in enumerate(facts):
-        if can_be_guessed(fact.value) or matches_reference(question, fact.value):
+        if can_be_guessed(fact.value) or stands_in(question, fact.value):
             return False
-        if any(matches_reference(other.value, fact.value) for n, other in enumerate(facts) if n != number):
+        if any(stands_in(other.value, fact.value) for n, other in enumerate(facts) if n != number):
             return False
-        if matches_reference(fact.subject.name, fact.value):
+        if stands_in(fact.subject.name, fact.value):
             return False
     return True

@@ -12,16 +12,20 @@ from random import Random
 
 from ftrl import __version__
 from ftrl.environments.schema import Scenario
+from ftrl.errors import InputError
 from ftrl.synthesis.candidate import Candidate, assemble
 from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.decompose import decompose
 from ftrl.synthesis.deploy import deploy
 from ftrl.synthesis.document import document
-from ftrl.synthesis.facts import Facts
+from ftrl.synthesis.facts import Facts, Kind
 from ftrl.synthesis.integrate import integrate
 from ftrl.synthesis.scale import scale
 from ftrl.synthesis.style import STYLES
+from ftrl.synthesis.tabular import table_facts
 from ftrl.synthesis.world import World
+
+_DEEP = (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
 
 
 def scenario_of(config: SynthesisConfig, index: int) -> Scenario:
@@ -36,7 +40,27 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
     Raises:
         InputError: the tables can't be read, or hold nothing that could be asked for.
     """
-    yield World(config.seed, config.split)
+    if config.table_schema is not None and not config.tables:
+        raise InputError("a schema says something about tables; name them with --tables", field="schema")
+    if not config.tables:
+        yield World(config.seed, config.split)
+        return
+    with table_facts(config.tables, config.table_schema, config.split) as facts:
+        deep = [scenario.value for scenario in config.scenarios if scenario in _DEEP]
+        if deep and not _leads_on(facts):
+            raise InputError(
+                f"no column of these tables leads to another table that has more to tell, so that there is no "
+                f"{deep[0]} question; declare a reference with --schema, or leave these scenarios out with --scenario",
+                field="scenario",
+            )
+        yield facts
+
+
+def _leads_on(facts: Facts) -> bool:
+    return any(
+        isinstance(first.object, Kind) and any(second != first for second in facts.relations_of(first.object))
+        for first in facts.relations
+    )
 
 
 def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate:

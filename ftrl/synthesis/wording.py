@@ -44,8 +44,17 @@ def mention(entity: Entity, rng: Random) -> str:
 
 
 def phrase(relation: Relation, subject: str, rng: Random) -> str:
-    """What the relation says of a subject, as a noun phrase that can be put into another."""
-    return rng.choice(relation.phrases).format(subject)
+    """What the relation says of a subject, as a noun phrase that can be put into another.
+
+    A subject that ends with a verb goes to the end: "the mayor of the town that Q comes from" reads, the same
+    with "the person that the town that Q comes from is governed by" does not.
+    """
+    phrases = [text for text in relation.phrases if text.endswith("{}")] if _is_clause(subject) else []
+    return rng.choice(phrases or relation.phrases).format(subject)
+
+
+def _is_clause(subject: str) -> bool:
+    return any(f" {word} " in subject for word in ("that", "which", "who", "whom", "where", "whose", "after"))
 
 
 def step_text(relation: Relation, subject: str) -> str:

@@ -1,0 +1,241 @@
+"""Finding out what tables are about: types of columns, keys, names for people, references between tables.
+
+What the user declares holds, then what SQLite declares, then what names and values say.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+
+from ftrl.errors import InputError
+from ftrl.synthesis.tabular.cells import CellType, type_of
+from ftrl.synthesis.tabular.load import Loaded, LoadedTable
+from ftrl.synthesis.tabular.naming import noun_of_column, noun_of_table, words_of
+from ftrl.synthesis.tabular.schema import DeclaredSchema, DeclaredTable
+
+SAMPLE_ROWS = 50_000
+"""Rows that types are found from; a cell that is of another type further on counts as missing."""
+
+_SAME_TYPE = 0.98
+_NAMES = ("name", "title", "full name", "label")
+_CONTAINED = 0.95
+_VALUES = 500
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column with what its cells are.
+
+    Attributes:
+        sql: its name in the temporary file.
+        filled: rows with a value.
+        distinct: different values.
+    """
+
+    name: str
+    sql: str
+    type: CellType
+    filled: int
+    distinct: int
+
+
+@dataclass
+class FoundTable:
+    """A table with what was found about it.
+
+    Attributes:
+        noun: what a row is called.
+        key: the column that others refer to.
+        label: the columns that name a row to a person; empty where nothing does.
+        references: column name to (table, key column) that its values are.
+    """
+
+    loaded: LoadedTable
+    noun: str
+    columns: dict[str, Column]
+    declared: DeclaredTable
+    key: Column | None = None
+    label: tuple[Column, ...] = ()
+    references: dict[str, tuple[FoundTable, Column]] = field(default_factory=dict)
+
+    def noun_of(self, column: Column) -> str:
+        """What a column is called in a question."""
+        said = self.declared.nouns.get(column.name)
+        number = self.loaded.columns.index(column.name) + 1
+        return said or noun_of_column(column.name, self.noun) or f"column {number}"
+
+    def is_unique(self, column: Column) -> bool:
+        """Whether every row has a value of its own there."""
+        return column.filled == column.distinct == self.loaded.rows > 0
+
+
+def found(source: Loaded, schema: DeclaredSchema) -> list[FoundTable]:
+    """All tables that have rows, with their types, keys, labels and references.
+
+    Raises:
+        InputError: a declared key or label is not what it has to be, or all tables are empty.
+    """
+    with_rows = [table for table in source.tables if table.rows and table.name not in schema.skip]
+    if not with_rows:
+        raise InputError("no table has any rows", file=source.tables[0].file if source.tables else None)
+    tables: list[FoundTable] = []
+    nouns: set[str] = set()
+    for table in with_rows:
+        one = schema.of(table)
+        noun = one.noun or noun_of_table(table.name) or f"table {len(tables) + 1}"
+        noun = noun if noun not in nouns else f"{noun} {len(tables) + 1}"
+        nouns.add(noun)
+        columns = {name: _column(source.connection, table, name) for name in table.columns}
+        made = FoundTable(table, noun, columns, one)
+        made.key = _key(made)
+        made.label = _label(source.connection, made)
+        tables.append(made)
+    for made in tables:
+        _references(source.connection, made, tables)
+    return tables
+
+
+def _column(connection: sqlite3.Connection, table: LoadedTable, name: str) -> Column:
+    sql = table.column(name)
+    connection.create_function("type_of", 1, lambda cell: type_of(cell).value, deterministic=True)
+    rows = f"(SELECT {sql} FROM {table.sql} LIMIT {SAMPLE_ROWS})"
+    counts = dict(connection.execute(f"SELECT type_of({sql}), count(*) FROM {rows} GROUP BY 1"))
+    nothing = counts.pop(CellType.NOTHING.value, 0)
+    total = sum(counts.values())
+    # Texts that stand for nothing are nothing, so that a column of numbers with "NA" in it is one of numbers.
+    filled, distinct = connection.execute(
+        f"SELECT count(*), count(DISTINCT {sql}) FROM {table.sql} WHERE type_of({sql}) != 'nothing'"
+        if nothing
+        else f"SELECT count({sql}), count(DISTINCT {sql}) FROM {table.sql}"
+    ).fetchone()
+    return Column(name, sql, _common(counts, total), filled, distinct)
+
+
+def _common(counts: dict[str, int], total: int) -> CellType:
+    if not total:
+        return CellType.NOTHING
+    integers = counts.get(CellType.INTEGER.value, 0)
+    for type_, count in (
+        (CellType.INTEGER, integers),
+        (CellType.NUMBER, integers + counts.get(CellType.NUMBER.value, 0)),
+        (CellType.DATE, counts.get(CellType.DATE.value, 0)),
+        (CellType.BOOLEAN, counts.get(CellType.BOOLEAN.value, 0)),
+    ):
+        if count >= _SAME_TYPE * total:
+            return type_
+    return CellType.OTHER if counts.get(CellType.OTHER.value) else CellType.TEXT
+
+
+def _key(table: FoundTable) -> Column | None:
+    declared = table.declared.key
+    if declared:
+        column = table.columns[declared]
+        if not table.is_unique(column):
+            raise InputError(
+                f"the declared key of '{table.loaded.name}' is empty or the same in several rows",
+                file=table.loaded.file,
+                field=declared,
+            )
+        return column
+    if table.loaded.key and table.is_unique(table.columns[table.loaded.key]):
+        return table.columns[table.loaded.key]
+    usable = [c for c in table.columns.values() if c.type in (CellType.INTEGER, CellType.TEXT) and table.is_unique(c)]
+    usable.sort(key=lambda column: not _is_id(column.name, table.noun))
+    return usable[0] if usable else None
+
+
+def _is_id(name: str, noun: str) -> bool:
+    words = words_of(name)
+    return words[-1:] in (["id"], ["code"], ["key"]) or " ".join(words) == noun
+
+
+def _label(connection: sqlite3.Connection, table: FoundTable) -> tuple[Column, ...]:
+    if table.declared.label:
+        return tuple(table.columns[name] for name in table.declared.label)
+    nouns = {table.noun_of(column): column for column in table.columns.values() if column.type is CellType.TEXT}
+    if "first name" in nouns and "last name" in nouns:
+        return nouns["first name"], nouns["last name"]
+    named = [nouns[noun] for noun in _NAMES if noun in nouns]
+    named += [column for noun, column in nouns.items() if noun.endswith((" name", " title")) and column not in named]
+    for column in named:
+        if _share_of_own(connection, table, column) >= 0.5:
+            return (column,)
+    if table.key is not None and table.key.type is CellType.TEXT:
+        return (table.key,)
+    unique = [column for column in nouns.values() if table.is_unique(column) and _is_short(connection, table, column)]
+    if unique:
+        return (unique[0],)
+    return (table.key,) if table.key is not None else ()
+
+
+def _share_of_own(connection: sqlite3.Connection, table: FoundTable, column: Column) -> float:
+    """The share of rows whose value no other row has."""
+    once = f"SELECT 1 FROM {table.loaded.sql} WHERE {column.sql} IS NOT NULL GROUP BY {column.sql} HAVING count(*) = 1"
+    return int(connection.execute(f"SELECT count(*) FROM ({once})").fetchone()[0]) / table.loaded.rows
+
+
+def _is_short(connection: sqlite3.Connection, table: FoundTable, column: Column) -> bool:
+    mean = connection.execute(f"SELECT avg(length({column.sql})) FROM {table.loaded.sql}").fetchone()[0]
+    return float(mean or 0) <= 30
+
+
+def _references(connection: sqlite3.Connection, table: FoundTable, tables: list[FoundTable]) -> None:
+    by_name = {other.loaded.name.lower(): other for other in tables}
+    for reference in table.loaded.references:
+        other = by_name.get(reference.table.lower())
+        key = other and (other.columns.get(reference.key) if reference.key else other.key)
+        if other and key and other.is_unique(key) and reference.column in table.columns:
+            table.references[reference.column] = (other, key)
+    for name, target in table.declared.references.items():
+        noun, _, key_name = target.partition(".")
+        other = by_name.get(noun.lower())
+        if other is None:
+            raise InputError(f"'{table.loaded.name}.{name}' refers to '{noun}', which is empty or skipped", field=name)
+        key = other.columns[key_name] if key_name else other.key
+        if key is None or not other.is_unique(key):
+            raise InputError(
+                f"'{table.loaded.name}.{name}' refers to '{target}', whose values are not one for each row",
+                file=other.loaded.file,
+                field=key_name or None,
+            )
+        table.references[name] = (other, key)
+    for column in table.columns.values():
+        if column.name not in table.references and column not in (table.key, *table.label):
+            hit = _reference(connection, table, column, tables)
+            if hit is not None:
+                table.references[column.name] = hit
+
+
+def _reference(
+    connection: sqlite3.Connection, table: FoundTable, column: Column, tables: list[FoundTable]
+) -> tuple[FoundTable, Column] | None:
+    """Where the values of a column are keys: by its name and nearly all values, or by many values alone."""
+    if column.type not in (CellType.INTEGER, CellType.TEXT) or column.distinct < 2:
+        return None
+    words = words_of(column.name)
+    stem = " ".join(words[:-1] if words[-1:] in (["id"], ["code"], ["key"]) else words)
+    for by_its_name in (True, False):
+        for other in tables:
+            key = other.key
+            if key is None or key.type is not column.type or key is column:
+                continue
+            same = " ".join(words) == " ".join(words_of(key.name)) and words not in (["id"], ["name"], ["code"])
+            named = same or stem == other.noun or stem.endswith(f" {other.noun}")
+            # Numbers are contained in each other by chance, and so are a handful of words.
+            if by_its_name != named or (not named and (column.type is CellType.INTEGER or other is table)):
+                continue
+            inside = _contained(connection, table, column, other, key)
+            if inside >= (_CONTAINED if named else 1.0):
+                return other, key
+    return None
+
+
+def _contained(
+    connection: sqlite3.Connection, table: FoundTable, column: Column, other: FoundTable, key: Column
+) -> float:
+    """The share of a column's different values (of the first few hundred) that are keys of the other table."""
+    values = f"(SELECT DISTINCT {column.sql} AS v FROM {table.loaded.sql} WHERE v IS NOT NULL LIMIT {_VALUES})"
+    keys = f"SELECT {key.sql} FROM {other.loaded.sql}"
+    inside = connection.execute(f"SELECT avg(v IN ({keys})) FROM {values}").fetchone()[0]
+    return float(inside or 0.0)

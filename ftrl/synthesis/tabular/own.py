@@ -1,0 +1,217 @@
+"""The user's tables as ``Facts``: rows with a name are entities, columns are relations, references lead on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from ftrl.errors import InputError
+from ftrl.synthesis.facts import Entity, Fact, Kind, NothingToAsk, Relation
+from ftrl.synthesis.sound import can_be_guessed, stands_in
+from ftrl.synthesis.tabular.cells import Cell, CellType, rank, written
+from ftrl.synthesis.tabular.describe import column_noun, kind_of, relation_of
+from ftrl.synthesis.tabular.find import Column, FoundTable, found
+from ftrl.synthesis.tabular.load import Loaded, loaded
+from ftrl.synthesis.tabular.schema import DeclaredSchema, declared
+
+TEST_SHARE = 5
+"""One entity in so many is for the test split: no question of either split starts from one of the other's."""
+
+FEWEST_ENTITIES = 6
+_SAMPLE = 300
+_FEWEST_VALUES = 4
+_SHARE_OF_ANSWERS = 0.25
+_LARGEST_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The entities of a kind: a table of the temporary file, numbered from 1."""
+
+    table: FoundTable
+    sql: str
+    count: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a relation is looked up; ``target`` and ``key`` where it is a reference."""
+
+    sql: str
+    type: CellType
+    target: Kind | None = None
+    key: str = ""
+
+
+class TableFacts:
+    """Facts of the user's tables. Made by ``table_facts``, usable while its block lasts."""
+
+    def __init__(self, source: Loaded, tables: Sequence[FoundTable], split: str) -> None:
+        self._connection = source.connection
+        self._digest = source.digest
+        self._split = split
+        self._rows: dict[Kind, _Rows] = {}
+        self._sources: dict[str, _Source] = {}
+        self._relations: tuple[Relation, ...] = ()
+        self._connection.create_function("fold", 1, lambda text: text and " ".join(text.casefold().split()))
+        kinds: dict[str, Kind] = {}
+        for number, table in enumerate(tables):
+            rows = self._name_rows(table, f"e{number}") if table.label else None
+            if rows is not None and rows.count >= FEWEST_ENTITIES:
+                kind = kind_of(table)
+                kinds[table.loaded.name] = kind
+                self._rows[kind] = rows
+        self._relate(tables, kinds)
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Every relation that questions can be about, table by table."""
+        return self._relations
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The digest of the files: their names say nothing of what is in them."""
+        return {"tables": self._digest}
+
+    def relations_of(self, kind: Kind) -> tuple[Relation, ...]:
+        """The relations whose subject is of this kind."""
+        return tuple(relation for relation in self._relations if relation.subject == kind)
+
+    def stranger(self, kind: Kind, rng: Random) -> Entity:
+        """Any row with a name."""
+        return self._entity(kind, rng.randrange(self._rows[kind].count) + 1)
+
+    def draw(self, kind: Kind, rng: Random) -> Entity:
+        """A row of the split."""
+        for _ in range(50 * TEST_SHARE):
+            entity = self.stranger(kind, rng)
+            is_test = hashlib.blake2b(entity.name.encode(), digest_size=2).digest()[0] % TEST_SHARE == 0
+            if is_test == (self._split == "test"):
+                return entity
+        raise NothingToAsk(f"no {kind.noun} is in the split '{self._split}': there are too few")
+
+    def fact(self, relation: Relation, subject: Entity) -> Fact | None:
+        """What the subject's row says; null where its cell is empty, unclean, or leads to a row without a name."""
+        source = self._sources[relation.key]
+        rows = self._rows[relation.subject]
+        place = f"FROM {rows.sql} AS e JOIN {rows.table.loaded.sql} AS t ON t.rowid = e.line WHERE e.number = ?"
+        cell: Cell = self._connection.execute(f"SELECT t.{source.sql} {place}", (subject.number,)).fetchone()[0]
+        if source.target is None:
+            text = written(cell, source.type)
+            return None if text is None else Fact(relation, subject, None, text, rank(text, source.type))
+        others = self._rows[source.target]
+        hit = self._connection.execute(
+            f"SELECT e.number, e.name FROM {others.table.loaded.sql} AS t JOIN {others.sql} AS e ON e.line = t.rowid "
+            f"WHERE t.{source.key} = ?",
+            (cell,),
+        ).fetchone()
+        return Fact(relation, subject, Entity(source.target, *hit), hit[1]) if hit else None
+
+    def _entity(self, kind: Kind, number: int) -> Entity:
+        name = self._connection.execute(
+            f"SELECT name FROM {self._rows[kind].sql} WHERE number = ?", (number,)
+        ).fetchone()[0]
+        return Entity(kind, number, name)
+
+    def _name_rows(self, table: FoundTable, sql: str) -> _Rows:
+        """List the rows whose name is clean and nobody else's, letters large or small."""
+        types = [column.type for column in table.label]
+
+        def name(*cells: Cell) -> str | None:
+            parts = [written(cell, type_) for cell, type_ in zip(cells, types, strict=True)]
+            return " ".join(part for part in parts if part) if all(parts) else None
+
+        run = self._connection.execute
+        self._connection.create_function("name_of", len(types), name)
+        columns = ", ".join(column.sql for column in table.label)
+        run(f"CREATE TABLE {sql} (number INTEGER PRIMARY KEY, line INTEGER, name TEXT)")
+        run(
+            f"INSERT INTO {sql} (line, name) SELECT min(line), name FROM "
+            f"(SELECT rowid AS line, name_of({columns}) AS name FROM {table.loaded.sql}) "
+            "WHERE name IS NOT NULL GROUP BY fold(name) HAVING count(*) = 1 ORDER BY 1"
+        )
+        run(f"CREATE INDEX {sql}_lines ON {sql} (line)")
+        return _Rows(table, sql, int(run(f"SELECT count(*) FROM {sql}").fetchone()[0]))
+
+    def _relate(self, tables: Sequence[FoundTable], kinds: dict[str, Kind]) -> None:
+        asked = [
+            (table, column, kinds[table.loaded.name])
+            for table in tables
+            if table.loaded.name in kinds
+            for column in table.columns.values()
+            if column not in (table.key, *table.label) and column.name not in table.declared.ignore
+        ]
+        nouns = Counter(column_noun(table, column) for table, column, _ in asked)
+        taken: set[str] = set()
+        for table, column, kind in asked:
+            source = self._source(table, column, kinds)
+            ambiguous = nouns[column_noun(table, column)] > 1
+            if source is None:
+                continue
+            relation = relation_of(table, column, kind, source.target, ambiguous)
+            if relation is None or taken & set(relation.nouns):
+                continue
+            self._sources[relation.key] = source
+            if self._is_worth_asking(relation):
+                taken.update(relation.nouns)
+                self._relations += (relation,)
+
+    def _source(self, table: FoundTable, column: Column, kinds: dict[str, Kind]) -> _Source | None:
+        """How a column is looked up; null for numbers that lead somewhere, but nowhere that has names."""
+        reference = table.references.get(column.name)
+        if reference is None:
+            opaque = column.name.lower().endswith("id") and column.type is CellType.INTEGER
+            return None if opaque else _Source(column.sql, column.type)
+        other, key = reference
+        target = kinds.get(other.loaded.name)
+        if target is None:
+            return _Source(column.sql, column.type) if column.type is CellType.TEXT else None
+        self._connection.execute(
+            f"CREATE INDEX IF NOT EXISTS {other.loaded.sql}_{key.sql} ON {other.loaded.sql} ({key.sql})"
+        )
+        return _Source(column.sql, column.type, target, key.sql)
+
+    def _is_worth_asking(self, relation: Relation) -> bool:
+        """Whether enough rows have different answers, that can't be guessed or read off the row's name."""
+        count = self._rows[relation.subject].count
+        step = max(1, count // _SAMPLE)
+        sample = [self._entity(relation.subject, number) for number in range(1, count + 1, step)]
+        known = [fact for entity in sample if (fact := self.fact(relation, entity))]
+        answers = Counter(
+            fact.value
+            for fact in known
+            if not can_be_guessed(fact.value) and not stands_in(fact.subject.name, fact.value)
+        )
+        usable = answers.total()
+        if len(answers) < _FEWEST_VALUES or usable < FEWEST_ENTITIES or usable < _SHARE_OF_ANSWERS * len(sample):
+            return False
+        return answers.most_common(1)[0][1] <= _LARGEST_SHARE * usable
+
+
+@contextmanager
+def table_facts(paths: Sequence[str], schema: str | None, split: str) -> Iterator[TableFacts]:
+    """The user's tables as facts, for as long as the block lasts.
+
+    Args:
+        paths: files or folders, local or on S3.
+        schema: a YAML file that declares what is not found, if there is one.
+        split: train or test.
+
+    Raises:
+        InputError: a file can't be read, the declaration does not fit, or nothing can be asked about.
+    """
+    with loaded(paths) as source:
+        said = declared(schema, source.tables) if schema else DeclaredSchema()
+        facts = TableFacts(source, found(source, said), split)
+        if not facts.relations:
+            raise InputError(
+                "nothing in these tables can be asked about: it takes rows with names or numbers of their own, and "
+                "columns with different values; say what names a row with --schema",
+                file=", ".join(paths),
+            )
+        yield facts
