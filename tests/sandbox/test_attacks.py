@@ -170,6 +170,27 @@ def f():
     assert [result.output for (result,) in results] == ["lived"] * 4 + ["tried"] * 4
 
 
+def test_a_call_with_all_the_threads_it_can_get_keeps_no_other_from_starting() -> None:
+    source = """
+def f():
+    import _thread, threading, time
+    threading.stack_size(65536)
+    try:
+        while True: _thread.start_new_thread(time.sleep, (99,))
+    except RuntimeError: time.sleep(99)
+"""
+    with Sandbox(workers=1, limits=Limits(seconds=4), cache_bytes=0) as sandbox:
+        ended: list[CallStatus] = []
+        bomb = threading.Thread(target=lambda: ended.append(sandbox.run([Call("f", "{}", source)])[0].status))
+        bomb.start()
+        time.sleep(0.5)
+        results = sandbox.run_groups([[honest(n, UNPROVEN)] for n in range(20)])
+        assert ended == []  # none of them had to wait for its end
+        assert all(is_right(n, result) for n, (result,) in enumerate(results))
+        bomb.join()
+        assert ended == [CallStatus.TIMEOUT]
+
+
 def test_a_call_does_not_see_the_files_of_one_beside_it(arena: Sandbox) -> None:
     """Not being wild, it runs beside one that has the scratch folder."""
     writer = """
@@ -326,8 +347,8 @@ def test_where_no_folder_is_the_tools_own_it_changes_no_modes_nor_times_of_files
     program = tmp_path / "program.py"
     program.write_text(
         "from ftrl.sandbox import Call, Sandbox\n"
-        "source = '''def f():\\n    import os\\n    said = []\\n    for change in (os.utime, lambda p: os.chmod(p, 0)):\\n"
-        "        try: change('/no/such/file')\\n        except OSError as error: said.append(error.errno)\\n    return said'''\n"
+        "source = '''def f():\\n    import os\\n    said = []\\n    for change in (os.utime, lambda p: os.chmod(p, 0)):\\n"  # noqa: E501
+        "        try: change('/no/such/file')\\n        except OSError as error: said.append(error.errno)\\n    return said'''\n"  # noqa: E501
         "with Sandbox(workers=1) as sandbox:\n    print(sandbox.run([Call('f', '{}', source)])[0].output)\n"
     )
     kernel = Path(__file__).with_name("refusing_kernel.py")

@@ -55,6 +55,19 @@ def put_on(settings: Settings, *, bare_bytes: int, own_root: bool, own_user: boo
         raise OSError(errno.EPERM, f"the system refuses limits on {', '.join(refused)}")
 
 
+def leave_room(settings: Settings, beside: int) -> None:
+    """In a child: so many threads of its own that those beside it, and those to come, keep their places.
+
+    Args:
+        settings: holds how many.
+        beside: children that run already.
+    """
+    most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    if most == settings.processes + MOST_CHILDREN + _ZYGOTE_AND_ITS_PARENT:  # else it counts others, too
+        limit = settings.processes + beside + 1 + _ZYGOTE_AND_ITS_PARENT
+        resource.setrlimit(resource.RLIMIT_NPROC, (min(limit, most), min(limit, most)))
+
+
 def address_space() -> int:
     """Bytes of address space that this process has; 0 where the system does not tell."""
     if sys.platform != "linux":

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from . import child, tool_call, wire
 from .guard import Guard
-from .limits import MOST_CHILDREN
+from .limits import MOST_CHILDREN, leave_room
 from .private_memory import Inbox, Private
 from .settings import Settings
 
@@ -167,6 +167,8 @@ class Zygote:
                 for running in self._children.values():
                     os.close(running.reading)
                 os.close(reading)
+                if job.roomy:
+                    leave_room(self._settings, beside=len(self._children))
                 self._guard.confine(roomy=job.roomy)
                 child.make_calls(job.calls.view(), job.first, writing, word, self._settings)
             finally:
