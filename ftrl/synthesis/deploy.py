@@ -87,10 +87,11 @@ def _source(tool: ToolDocument, table: dict[str | int, str], rng: Random) -> str
     relation = tool.relation
     subject, *options = tool.parameters
     name, kind = subject.name, relation.subject
-    is_quantity = isinstance(relation.object, Quantity)
+    answer = relation.object
+    is_number = isinstance(answer, Quantity) or (isinstance(answer, Kind) and answer.numbered)
     label = relation.nouns[0].replace(" ", "_")
     records = rng.choice(("records", "known", "register", "table"))
-    entries = [f"{_literal(key)}: {value if is_quantity else _literal(value)}," for key, value in table.items()]
+    entries = [f"{_literal(key)}: {value if is_number else _literal(value)}," for key, value in table.items()]
     thing = "a whole number" if kind.numbered else "a string"
     wrong_type = rng.choice((f"{name} must be {thing}", f"expected {name} to be {thing}", f"{name} is not {thing}"))
     unknown = rng.choice(
@@ -110,11 +111,11 @@ def _source(tool: ToolDocument, table: dict[str | int, str], rng: Random) -> str
         *(_IGNORE_CASE.format(records=records).splitlines() if IGNORE_CASE in options else ()),
         f"if key not in {records}:",
         f"    raise LookupError({_literal(unknown)})",
-        f"{'number' if is_quantity else 'answer'} = {records}[key]",
+        f"{'number' if isinstance(answer, Quantity) else 'answer'} = {records}[key]",
         *_effects(options),
         *_result(label, options, relation, rng),
     ]
-    signature = ", ".join([name, *(f"{option.name}={option.default!r}" for option in options)])
+    signature = ", ".join([name, *(f"{option.name}={_default(option)}" for option in options)])
     body = "\n".join(f"    {line}" for line in lines)
     return f'def {tool.name}({signature}):\n    """{tool.description}"""\n{body}\n'
 
@@ -151,7 +152,7 @@ def _result(label: str, options: list[Parameter], relation: Relation, rng: Rando
     returned = rng.choice((variable, f"{{{_literal(label)}: {variable}}}", f"{{{_literal(label)}: {variable}}}"))
     if DETAIL not in options:
         return [f"return {returned}"]
-    extra = f'"of": {_literal(relation.subject.noun)}'
+    extra = f'"source": {_literal(f"{relation.subject.noun} register")}'
     if isinstance(relation.object, Quantity) and relation.object.unit:
         extra = f'"unit": {_literal(relation.object.unit)}'
     elif isinstance(relation.object, Date):
@@ -160,6 +161,10 @@ def _result(label: str, options: list[Parameter], relation: Relation, rng: Rando
         extra = f'"kind": {_literal(relation.object.noun)}'
     record = f"{{{_literal(label)}: {variable}, {extra}}}"
     return ['if detail == "record":', f"    return {record}", f"return {returned}"]
+
+
+def _default(option: Parameter) -> str:
+    return _literal(option.default) if isinstance(option.default, str) else repr(option.default)
 
 
 def _literal(value: str | int) -> str:

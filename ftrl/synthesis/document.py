@@ -20,8 +20,8 @@ _PARAMETER_DESCRIPTIONS = (
 )
 _MORE = (
     " The answer comes from a register and is {what}; {a_kind} that the register does not know is an error.",
-    " Takes the {its} as it is written in full and gives {what}. Fails if there is no such {kind}.",
     " Use it when the {its} is known exactly. The result is {what}.",
+    " Takes the {its} as it is written in full and gives {what}. Fails if there is no such {kind}.",
 )
 
 
@@ -98,7 +98,7 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
     a_kind = wording.a(kind)
     called = relation.subject.called
     words = {
-        "it": rng.choice(relation.phrases).format(a_kind),
+        "it": rng.choice(relation.phrases[:2]).format(a_kind),
         "kind": kind,
         "a_kind": a_kind,
         "its": called,
@@ -107,7 +107,7 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
     }
     description = rng.choice(_DESCRIPTIONS).format(**words)
     if style.long_documents:
-        description += rng.choice(_MORE).format(**words)
+        description += rng.choice(_MORE[:2] if relation.subject.numbered else _MORE).format(**words)
     subject = Parameter(
         name=rng.choice(relation.subject.parameters),
         type="integer" if relation.subject.numbered else "string",
@@ -127,4 +127,4 @@ def _answer(relation: Relation) -> str:
         return (
             "a full name" if answer.person and answer.words == 2 else f"the {answer.called} of {wording.a(answer.noun)}"
         )
-    return "a text"
+    return "a short text"

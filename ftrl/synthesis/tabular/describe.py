@@ -106,15 +106,17 @@ def _value(noun: str, column: Column) -> Quantity | Date | Text | None:
 
 
 def _phrases(noun: str, target: Kind | None) -> tuple[str, ...]:
+    plain = f"the {noun} of {{}}"
     if target is None:
-        return (f"the {noun} of {{}}", f"the {noun} given for {{}}", f"the {noun} on record for {{}}")
+        # The first two are what documents say, too.
+        return (plain, plain, f"the {noun} given for {{}}", f"the {noun} on record for {{}}")
     # "ReportsTo" and "CreatedBy" are half a sentence already.
     if noun.endswith(" by"):
         return (f"the {target.noun} that {{}} was {noun}", f"the {target.noun} by whom {{}} was {noun[:-3]}")
     if noun.endswith((" to", " from", " in", " at")):
         return (f"the {target.noun} that {{}} {noun}", f"the {target.noun} which {{}} {noun}")
     if target.person:
-        return (f"the {noun} of {{}}", f"the {noun} named for {{}}")
+        return (plain, plain, f"the {noun} on record for {{}}")
     if noun == target.noun:
-        return (f"the {noun} of {{}}", f"the {noun} that {{}} belongs to")
-    return (f"the {noun} of {{}}", f"the {target.noun} that is the {noun} of {{}}")
+        return (plain, f"the {noun} that {{}} belongs to")
+    return (plain, f"the {target.noun} that is the {noun} of {{}}")

@@ -65,6 +65,17 @@ class FoundTable:
         number = self.loaded.columns.index(column.name) + 1
         return said or noun_of_column(column.name, self.noun) or f"column {number}"
 
+    def is_called_key(self, column: Column) -> bool:
+        """Whether the column says that it is a key, by declaration or by name."""
+        words = words_of(column.name)
+        said = column.name in (self.declared.key, self.loaded.key)
+        return said or words[-1:] in (["id"], ["code"], ["key"]) or " ".join(words) == self.noun
+
+    def tells_nothing(self, column: Column) -> bool:
+        """Whether the column only serves to name or find a row: nobody asks for it."""
+        is_key = column == self.key and (column.type is CellType.INTEGER or self.is_called_key(column))
+        return is_key or column in self.label or column.name in self.declared.ignore
+
     def is_unique(self, column: Column) -> bool:
         """Whether every row has a value of its own there."""
         return column.filled == column.distinct == self.loaded.rows > 0
@@ -88,7 +99,7 @@ def found(source: Loaded, schema: DeclaredSchema) -> list[FoundTable]:
         nouns.add(noun)
         columns = {name: _column(source.connection, table, name) for name in table.columns}
         made = FoundTable(table, noun, columns, one)
-        made.key = _key(made)
+        made.key = _key(source.connection, made)
         made.label = _label(source.connection, made)
         tables.append(made)
     for made in tables:
@@ -127,7 +138,7 @@ def _common(counts: dict[str, int], total: int) -> CellType:
     return CellType.OTHER if counts.get(CellType.OTHER.value) else CellType.TEXT
 
 
-def _key(table: FoundTable) -> Column | None:
+def _key(connection: sqlite3.Connection, table: FoundTable) -> Column | None:
     declared = table.declared.key
     if declared:
         column = table.columns[declared]
@@ -140,14 +151,17 @@ def _key(table: FoundTable) -> Column | None:
         return column
     if table.loaded.key and table.is_unique(table.columns[table.loaded.key]):
         return table.columns[table.loaded.key]
-    usable = [c for c in table.columns.values() if c.type in (CellType.INTEGER, CellType.TEXT) and table.is_unique(c)]
-    usable.sort(key=lambda column: not _is_id(column.name, table.noun))
+    unique = [column for column in table.columns.values() if table.is_unique(column)]
+    usable = [c for c in unique if table.is_called_key(c) and c.type in (CellType.INTEGER, CellType.TEXT)]
+    usable += [c for c in unique if c.type is CellType.TEXT]
+    # Measures are often different in every row, too; numbers that count the rows leave few out.
+    usable += [c for c in unique if c.type is CellType.INTEGER and _counts(connection, table, c)]
     return usable[0] if usable else None
 
 
-def _is_id(name: str, noun: str) -> bool:
-    words = words_of(name)
-    return words[-1:] in (["id"], ["code"], ["key"]) or " ".join(words) == noun
+def _counts(connection: sqlite3.Connection, table: FoundTable, column: Column) -> bool:
+    ends = f"SELECT max(CAST({column.sql} AS INTEGER)) - min(CAST({column.sql} AS INTEGER)) FROM {table.loaded.sql}"
+    return int(connection.execute(ends).fetchone()[0]) < 2 * table.loaded.rows
 
 
 def _label(connection: sqlite3.Connection, table: FoundTable) -> tuple[Column, ...]:

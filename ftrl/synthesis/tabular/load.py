@@ -179,9 +179,15 @@ def _load_sqlite_table(connection: sqlite3.Connection, file: str, name: str, num
     sql = f"t{number}"
     connection.execute(f"CREATE TABLE {sql} ({', '.join(f'c{i}' for i in range(len(columns)))})")
     cursor = connection.execute(
-        f"INSERT INTO {sql} SELECT {', '.join(map(_quoted, columns))} FROM source.{quoted}",
+        f"INSERT INTO {sql} SELECT {', '.join(map(_as_csv_has_it, columns))} FROM source.{quoted}",
     )
     return LoadedTable(name, columns, sql, cursor.rowcount, file, keys[0] if len(keys) == 1 else None, references)
+
+
+def _as_csv_has_it(column: str) -> str:
+    """Whole numbers as texts, so that references from one kind of file to another hold."""
+    cell = _quoted(column)
+    return f"CASE typeof({cell}) WHEN 'integer' THEN CAST({cell} AS TEXT) ELSE {cell} END"
 
 
 def _quoted(name: str) -> str:

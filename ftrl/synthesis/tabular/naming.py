@@ -20,6 +20,7 @@ _ABBREVIATIONS = {
     "alt": "altitude",
     "addr": "address",
     "desc": "description",
+    "email": "email address",
     "phone": "phone number",
     "fax": "fax number",
     "mobile": "mobile number",
@@ -47,8 +48,8 @@ def words_of(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3 \2\4", plain)
     words = re.findall(r"[a-z]+|[0-9]+", parted.lower())
-    text = " ".join(_ABBREVIATIONS.get(word, word) for word in words)
-    return text.replace("number number", "number").split()
+    spelled = " ".join(_ABBREVIATIONS.get(word, word) for word in words).split()
+    return [word for before, word in zip(["", *spelled], spelled, strict=False) if word != before]
 
 
 def noun_of_table(name: str) -> str:

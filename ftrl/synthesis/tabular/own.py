@@ -144,7 +144,7 @@ class TableFacts:
             for table in tables
             if table.loaded.name in kinds
             for column in table.columns.values()
-            if column not in (table.key, *table.label) and column.name not in table.declared.ignore
+            if not table.tells_nothing(column)
         ]
         nouns = Counter(column_noun(table, column) for table, column, _ in asked)
         taken: set[str] = set()

@@ -140,7 +140,7 @@ def _cell(value: object) -> Cell:
     if value is None or isinstance(value, (str, float, bytes)):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 2**63 else str(value)
+        return str(value)  # as CSV has it, so that references from one kind of file to another hold
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(" ")
     return str(value) if isinstance(value, (date, Decimal)) else None
