@@ -508,7 +508,7 @@ def test_a_proven_tool_that_takes_too_much_is_blamed_alone_and_only_once_at_the_
     source: str, status: CallStatus
 ) -> None:
     assert prove(source).functions
-    with Sandbox(workers=1, limits=Limits(seconds=1, memory_bytes=256 * 2**20), cache_bytes=0) as sandbox:
+    with Sandbox(workers=1, limits=Limits(seconds=2, memory_bytes=256 * 2**20), cache_bytes=0) as sandbox:
         one = Call("one", "{}", "def one(): return 1")
         results = sandbox.run([one, Call("f", "{}", source), one])
         assert [result.output for result in results[::2]] == ["1", "1"]
