@@ -59,7 +59,7 @@ def table(folder: Path, *lines: str, name: str = "things.csv") -> Path:
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., EnvironmentStore]:
     def made(*tables: str | Path, name: str = "store", **options: object) -> EnvironmentStore:
-        config = {"out": str(tmp_path / name), "tables": tuple(map(str, tables)), "count": 8, **options}
+        config = {"out": str(tmp_path / name), "tables": tuple(map(str, tables)), "count": 8, "workers": 1, **options}
         synthesize(SynthesisConfig.model_validate(config))
         return EnvironmentStore.open(str(tmp_path / name))
 
@@ -141,7 +141,7 @@ def test_a_folder_of_csv_files_becomes_verified_tasks_of_all_scenarios(make, tmp
 
 @pytest.mark.parametrize("style", ["compact", "rich"])
 def test_the_audit_finds_nothing_that_counts(make, tmp_path, style):
-    store = make(database(tmp_path / "sales.db"), count=16, style=style)
+    store = make(database(tmp_path / "sales.db"), count=8, style=style)
     findings = [f for task in audit_tasks(store, workers=2) for f in task.findings]
     assert {finding.severity for finding in findings} <= {Severity.INFO}
 
