@@ -5,12 +5,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from ftrl.audit.arguments import FILLERS, WILDCARDS
 from ftrl.audit.attempts import COMMON_ANSWERS
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.facts import Fact
 
 _ERRORS = "an error occured when call: got an unexpected keyword argument, missing required positional argument"
 """Words of every failed call: an answer within them comes back for any mistake."""
+
+_TRIED = {text.lower() for text in WILDCARDS} | {
+    text.lower() for filler in FILLERS for text in (filler.text, str(filler.number))
+}
+"""Names and numbers that somebody who knows nothing tries first."""
 
 SHORTEST = 3
 """Characters of an answer: less stands in many a text by chance."""
@@ -19,6 +25,11 @@ SHORTEST = 3
 def can_be_guessed(value: str) -> bool:
     """Whether an answer is too short, or stands in a text of small numbers, years, yes and no, or of errors."""
     return len(value.strip()) < SHORTEST or stands_in(COMMON_ANSWERS, value) or stands_in(_ERRORS, value)
+
+
+def is_tried_blindly(name: str) -> bool:
+    """Whether a call about this would be made by somebody who did not read the question: a letter, a digit, "all"."""
+    return len(name) < 2 or name.lower() in _TRIED
 
 
 def stands_in(text: str, value: str) -> bool:
@@ -34,7 +45,7 @@ def _plain(text: str) -> str:
 def is_sound(question: str, facts: Sequence[Fact]) -> bool:
     """Whether these answers can be told apart, from each other and from the question, by the loosest of rules."""
     for number, fact in enumerate(facts):
-        if can_be_guessed(fact.value) or stands_in(question, fact.value):
+        if is_tried_blindly(fact.subject.name) or can_be_guessed(fact.value) or stands_in(question, fact.value):
             return False
         if any(stands_in(other.value, fact.value) for n, other in enumerate(facts) if n != number):
             return False

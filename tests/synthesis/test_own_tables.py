@@ -202,6 +202,13 @@ def test_a_row_that_shares_its_name_is_never_asked_about(make, tmp_path):
     assert not any("Twin" in environment.question for environment in store)
 
 
+def test_rows_that_a_blind_call_would_meet_are_no_subjects(make, tmp_path):
+    names = ["1", "2", "7", "2001", "7919", "12345", *map(str, range(300, 312))]
+    path = table(tmp_path, "thing_id,colour", *(f"{name},shade {i % 9 * 17 + 200}" for i, name in enumerate(names)))
+    store = make(path, scenarios=(Scenario.SINGLE_HOP,), count=24)
+    assert {value // 100 for e in store for step in e.trace for value in step.arguments.values()} == {3}
+
+
 def test_tables_on_s3_are_read(make, tmp_path, bucket):
     for path in shop(tmp_path / "shop").iterdir():
         storage.write_bytes(f"{bucket}/shop/{path.name}", path.read_bytes())
