@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,4 +63,4 @@ def test_groups_of_processes_that_are_gone_are_swept() -> None:
 def groups() -> set[Path]:
     probe = MemoryGroup(2**20)
     probe.remove()
-    return set(probe._folder.parent.glob("ftrl-sandbox-*"))
+    return set(probe._folder.parent.glob(f"ftrl-sandbox-{os.getpid()}-*"))
