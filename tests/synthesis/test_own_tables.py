@@ -118,6 +118,12 @@ def test_parquet_tsv_and_several_paths_work_together(tmp_path, make):
     assert any("budget" in environment.question for environment in store)
 
 
+def test_keys_written_as_decimals_because_of_gaps_still_lead_on(tmp_path):
+    makers = table(tmp_path, "maker_id,name", *(f"{i},Maker{i}x" for i in range(1, 30)), name="makers.csv")
+    rows = (f"{i},Item{i}x,{'' if i % 6 == 0 else f'{i % 29 + 1}.0'}" for i in range(1, 60))
+    assert relations(makers, table(tmp_path, "item_id,title,maker_id", *rows)) == {"things.maker_id": "maker"}
+
+
 def test_what_is_declared_holds_against_what_would_be_found(tmp_path):
     path = table(tmp_path, "a,b,c", *(f"{i + 500},Word{i}x,{(i * 7) % 20 + 500}" for i in range(20)))
     schema = tmp_path / "schema.yaml"

@@ -120,7 +120,14 @@ def _column(connection: sqlite3.Connection, table: LoadedTable, name: str) -> Co
         if nothing
         else f"SELECT count({sql}), count(DISTINCT {sql}) FROM {table.sql}"
     ).fetchone()
-    return Column(name, sql, _common(counts, total), filled, distinct)
+    type_ = _common(counts, total)
+    other = f"SELECT 1 FROM {table.sql} WHERE type_of({sql}) = 'number' AND CAST({sql} AS TEXT) NOT LIKE '%.0' LIMIT 1"
+    if type_ is CellType.NUMBER and not connection.execute(other).fetchone():
+        # Whole numbers with gaps are often written as 3.0, and would meet no key.
+        whole = f"UPDATE {table.sql} SET {sql} = CAST(CAST({sql} AS INTEGER) AS TEXT) WHERE type_of({sql}) = 'number'"
+        connection.execute(whole)
+        type_ = CellType.INTEGER
+    return Column(name, sql, type_, filled, distinct)
 
 
 def _common(counts: dict[str, int], total: int) -> CellType:
