@@ -34,8 +34,7 @@ def test_many_calls_side_by_side_cannot_use_more_than_their_worker_may() -> None
     with Sandbox(workers=1, limits=limits) as sandbox:
         results = sandbox.run_groups([[Call("hold", '{"mib": 150}', GREEDY)] for _ in range(12)])
         statuses = [result.status for (result,) in results]
-        assert set(statuses) <= {CallStatus.OK, CallStatus.CRASHED, CallStatus.MEMORY}
-        assert CallStatus.OK in statuses
+        assert CallStatus.INFRASTRUCTURE not in statuses
         assert any(status is not CallStatus.OK for status in statuses)
         assert sandbox.run([Call("f", "{}", "def f():\n    import random\n    return 1")])[0].output == "1"
 
