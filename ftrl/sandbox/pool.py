@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -78,9 +78,33 @@ class _Queue:
     """Jobs that wait, and the threads that would like one."""
 
     closed: bool = False
-    jobs: deque[Job] = field(default_factory=deque)
+    tame: deque[Job] = field(default_factory=deque)
+    roomy: deque[Job] = field(default_factory=deque)
     hungry: list[_Lane] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, jobs: Iterable[Job]) -> None:
+        """Add jobs behind the others."""
+        for job in jobs:
+            (self.roomy if job.roomy else self.tame).append(job)
+
+    def put_back(self, jobs: Sequence[Job]) -> None:
+        """Add jobs in front of the others."""
+        for job in reversed(jobs):
+            (self.roomy if job.roomy else self.tame).appendleft(job)
+
+    def take(self, *, roomy: bool) -> Job | None:
+        """The next job, if there is one; a roomy one only for those who have none at work."""
+        if roomy and self.roomy:
+            return self.roomy.popleft()
+        return self.tame.popleft() if self.tame else None
+
+    def take_all(self) -> list[Job]:
+        """Every job that waits."""
+        jobs = [*self.roomy, *self.tame]
+        self.roomy.clear()
+        self.tame.clear()
+        return jobs
 
 
 class Pool:
@@ -113,8 +137,8 @@ class Pool:
         with self._queue.lock:
             closed = self._queue.closed
             if not closed:
-                self._queue.jobs.extend(jobs)
-            woken = [self._queue.hungry.pop() for _ in jobs[: len(self._queue.hungry)]]
+                self._queue.put(jobs)
+            woken, self._queue.hungry = self._queue.hungry, []
         for lane in woken:
             lane.wake()
         if closed:
@@ -139,8 +163,7 @@ class Pool:
         for lane in self._lanes:
             lane.join()
         with self._queue.lock:
-            left = list(self._queue.jobs)
-            self._queue.jobs.clear()
+            left = self._queue.take_all()
         for job in left:
             _give_up(job, "it was closed")
 
@@ -230,12 +253,14 @@ class _Lane:
     def _take_jobs(self) -> None:
         """Put jobs to the zygote while it has room for them, or ask to be woken when there are some."""
         while len(self._jobs) < MOST_JOBS and sum(not job.parked for job in self._jobs.values()) < AHEAD:
+            # A zygote makes roomy jobs one at a time: those that wait for one that hangs wait here, in nobody's way.
+            roomy = not any(job.roomy for job in self._jobs.values())
             with self._waiting.lock:
-                if not self._waiting.jobs:
+                job = self._waiting.take(roomy=roomy)
+                if job is None:
                     if self not in self._waiting.hungry:
                         self._waiting.hungry.append(self)
                     return
-                job = self._waiting.jobs.popleft()
             if job.wanted():
                 self._put(job)
 
@@ -316,7 +341,7 @@ class _Lane:
                 _give_up(job, "it was closed")
         else:
             with self._waiting.lock:
-                self._waiting.jobs.extendleft(reversed(again))
+                self._waiting.put_back(again)
 
 
 def _our_failure(job: Job, reason: str) -> CallResult:

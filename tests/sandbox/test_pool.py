@@ -235,3 +235,22 @@ def test_a_call_that_is_not_text_is_refused_where_it_is_made(field: str, value: 
     fields: dict[str, object] = {"name": "f", "arguments": "{}", "source": "", field: value}
     with pytest.raises(TypeError, match=f"Call.{field} must be text"):
         Call(**fields)  # type: ignore[arg-type]
+
+
+def test_hanging_calls_that_may_use_the_scratch_folder_hold_up_no_others() -> None:
+    hanging = "def hang():\n    import os, time\n    time.sleep(60)"
+    with Sandbox(workers=1, limits=Limits(seconds=4)) as sandbox:
+        wild: list[CallStatus] = []
+
+        def hang() -> None:
+            results = sandbox.run_groups([[Call("hang", "{}", hanging)] for _ in range(6)])
+            wild.extend(result.status for (result,) in results)
+
+        waiting = threading.Thread(target=hang)
+        waiting.start()
+        time.sleep(0.5)
+        results = [sandbox.run([echo(number)])[0].output for number in range(20)]
+        assert results == [str(number) for number in range(20)]
+        assert not wild
+        waiting.join()
+        assert wild == [CallStatus.TIMEOUT] * 6
