@@ -37,14 +37,26 @@ class ModelSummary:
     weights_hash: str
 
 
-def check_model_folder(path: str | os.PathLike[str]) -> None:
+def check_model_folder(path: str | os.PathLike[str], *, tokens: int = 0) -> None:
     """Make sure that ``path`` holds a configuration, a tokenizer and whole weights.
 
+    Args:
+        path: the folder.
+        tokens: the longest sequence that the model has to read.
+
     Raises:
-        InputError: what is missing or broken, and what to do about it.
+        InputError: what is missing or broken, and what to do about it; or the model's context is too short.
     """
     folder = _local(path)
-    _read_config(folder)
+    config = _read_config(folder)
+    context = config.get("max_position_embeddings")
+    if isinstance(context, int) and not config.get("rope_scaling") and tokens > context:
+        raise InputError(
+            f"this model reads sequences of {context} tokens at most, {tokens} are asked for; lower the limits on "
+            "prompts and responses, or take another model",
+            file=str(folder / "config.json"),
+            field="max_position_embeddings",
+        )
     if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS):
         raise InputError("this model folder has no tokenizer (tokenizer.json); copy its files here", file=str(folder))
     for file in _weight_files(folder):

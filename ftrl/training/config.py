@@ -34,11 +34,9 @@ class CollectConfig(Part):
 class RewardConfig(Part):
     """What is rewarded (paper, section 3.2)."""
 
-    metric: str = Field(default="solve_f1", description="solve_f1, solve_pr, solve_rate or solve_precision.")
-    profile: str = Field(
-        default="reference",
-        description="The scoring rules that are trained on: reference (the published ones) or strict "
-        "(docs/scoring.md). The step metrics show both.",
+    metric: Literal["solve_f1", "solve_pr", "solve_rate", "solve_precision"] = "solve_f1"
+    profile: Literal["reference", "strict"] = Field(
+        default="reference", description="The rules that are trained on (docs/scoring.md); step metrics show both."
     )
     workers: int = Field(default=8, ge=1, description="Reward actors; those of a node share its sandbox.")
     sandbox_workers: int | None = Field(

@@ -59,7 +59,7 @@ def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
         FtrlError: a stage failed; what was finished is kept.
     """
     run = RunFolder(config.out)
-    check_model_folder(config.model)
+    check_model_folder(config.model, tokens=config.optim.max_prompt_tokens + config.optim.max_response_tokens)
     run.claim(config)
     environments = _environments(config, run)
     reports = []

@@ -125,3 +125,10 @@ def test_a_remote_folder_is_uploaded_whole() -> None:
     assert storage.read_bytes("memory://bucket/model/part/a.txt") == b"a"
     with pytest.raises(InputError, match="already"), building("memory://bucket/model"):
         pass
+
+
+def test_a_context_that_is_too_short_is_refused_before_an_engine_starts(tiny: Path) -> None:
+    context = json.loads((tiny / "config.json").read_text())["max_position_embeddings"]
+    check_model_folder(tiny, tokens=context)
+    with pytest.raises(InputError, match=f"reads sequences of {context} tokens at most, {context + 1} are asked for"):
+        check_model_folder(tiny, tokens=context + 1)

@@ -56,6 +56,12 @@ def test_set_without_a_value_is_refused(tmp_path: Path) -> None:
         minimal(tmp_path, "optim.max_steps")
 
 
+def test_a_reward_that_does_not_exist_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"field 'reward\.metric'"):
+        minimal(tmp_path, "reward.metric=solve_all")
+    assert minimal(tmp_path, "reward.profile=strict").reward.profile == "strict"
+
+
 def test_a_batch_that_is_no_multiple_of_its_mini_batch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="multiple of mini_batch_size"):
         minimal(tmp_path, "optim.batch_size=500")
