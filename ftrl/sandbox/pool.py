@@ -134,6 +134,8 @@ class Pool:
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue jobs; once the pool is closed they are answered at once."""
+        if not jobs:
+            return  # nobody needs to be woken
         with self._queue.lock:
             closed = self._queue.closed
             if not closed:
@@ -143,7 +145,7 @@ class Pool:
             lane.wake()
         if closed:
             for job in jobs:
-                _give_up(job, "it was closed")
+                _give_up(job)
 
     def layers(self) -> list[LayerReport]:
         """What isolates the first worker, and so all of them."""
@@ -165,7 +167,7 @@ class Pool:
         with self._queue.lock:
             left = self._queue.take_all()
         for job in left:
-            _give_up(job, "it was closed")
+            _give_up(job)
 
 
 class _Lane:
@@ -232,7 +234,7 @@ class _Lane:
                 self._worker_failed(str(failure))
         self._stop()
         for job in self._jobs.values():
-            _give_up(job, "it was closed")
+            _give_up(job)
         self._jobs.clear()
 
     def _start(self) -> None:
@@ -329,19 +331,16 @@ class _Lane:
     def _worker_failed(self, reason: str) -> None:
         """Make the calls that were at work again, on a fresh worker, unless that was tried too often."""
         self._stop()
+        if self._closed:
+            return  # then all of them are given up
         jobs = list(self._jobs.values())
         self._jobs.clear()
         for job in jobs:
             job.attempts += 1
-            if job.attempts >= ATTEMPTS or self._closed:
-                job.answer(_our_failure(job, "it was closed" if self._closed else reason))
-        again = [job for job in jobs if job.next < len(job.calls)]
-        if self._closed:
-            for job in again:
-                _give_up(job, "it was closed")
-        else:
-            with self._waiting.lock:
-                self._waiting.put_back(again)
+            if job.attempts >= ATTEMPTS:
+                job.answer(_our_failure(job, reason))
+        with self._waiting.lock:
+            self._waiting.put_back([job for job in jobs if job.next < len(job.calls)])
 
 
 def _our_failure(job: Job, reason: str) -> CallResult:
@@ -350,6 +349,6 @@ def _our_failure(job: Job, reason: str) -> CallResult:
     return CallResult(text, CallStatus.INFRASTRUCTURE, 0.0)
 
 
-def _give_up(job: Job, reason: str) -> None:
+def _give_up(job: Job) -> None:
     while job.next < len(job.calls):
-        job.answer(_our_failure(job, reason))
+        job.answer(_our_failure(job, "it was closed"))

@@ -95,7 +95,6 @@ class ResultCache:
         self._bytes = 0
         self._results: OrderedDict[tuple[str | None, str, str], CallResult] = OrderedDict()
         self._lock = threading.Lock()
-        self.hits = 0
 
     def get(self, call: Call) -> CallResult | None:
         """The call's result, if it is known."""
@@ -104,7 +103,6 @@ class ResultCache:
             result = self._results.get(key)
             if result is not None:
                 self._results.move_to_end(key)
-                self.hits += 1
         return result
 
     def keep(self, call: Call, result: CallResult, source: str | None) -> None:

@@ -201,8 +201,7 @@ class Sandbox:
                         warm = []
             jobs += self._jobs(pending, forks)
             at += len(group)
-        if jobs:
-            self._pool.submit(jobs)
+        self._pool.submit(jobs)
         if warm and wait_here:
             self._run_warm(pending, warm)
         elif warm:
@@ -228,9 +227,10 @@ class Sandbox:
         # Since they were sent here, one of the tools may have turned out to hang.
         fit = [index for index in indexes if self._proofs.warm(pending.calls[index])]
         results = self._make_warm(self._warm, [pending.calls[index] for index in fit]) if fit else []
-        made = fit[: len(results)]
-        pending.deliver(made, results)
-        self._fork_each(pending, [index for index in indexes if index not in made])
+        pending.deliver(fit[: len(results)], results)
+        if len(results) < len(indexes):
+            made = set(fit[: len(results)])
+            self._fork_each(pending, [index for index in indexes if index not in made])
 
     def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
         """The results of calls of proven tools, without the machinery that others need."""
@@ -251,7 +251,7 @@ class Sandbox:
 
     def _make_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
         """The results of the first of the calls, and of all of them if nothing went wrong."""
-        results, unfit = warm.run([(self._proofs.compiled(call.source), call) for call in calls])
+        results, unfit = warm.run(calls, self._proofs.compiled)
         if unfit:
             self._proofs.keep_out(calls[len(results)].source)
         if self._cache.keeps:

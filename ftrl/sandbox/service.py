@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
+from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ftrl.errors import FtrlError
@@ -76,7 +76,7 @@ class NodeSandbox:
             for _ in range(ATTEMPTS):
                 try:
                     results: list[CallResult] = await self._living().run.remote(list(calls))
-                except (ActorDiedError, ActorUnavailableError, RayActorError):
+                except RayActorError:
                     self._actor = None
                     await asyncio.sleep(_SECONDS_BETWEEN_ATTEMPTS)
                 else:

@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import CodeType
 from typing import NamedTuple
@@ -64,8 +64,12 @@ class WarmWorker:
         process.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
         process.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL)
 
-    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> Made:
-        """Make the calls, each with the code of its source.
+    def run(self, calls: Sequence[Call], compiled: Callable[[str], CodeType | None]) -> Made:
+        """Make the calls.
+
+        Args:
+            calls: the calls.
+            compiled: gives the code of a source; asked only for what this interpreter has not had yet.
 
         Raises:
             WorkerFailure: no answer in time, or none that makes sense; the worker is of no further use.
@@ -73,11 +77,12 @@ class WarmWorker:
         numbers = self._numbers
         new: list[tuple[int, CodeType]] = []
         rows: list[tuple[int | None, str, str]] = []
-        for code, call in calls:
+        for call in calls:
             number = None
             if call.source is not None:
                 number = numbers.get(call.source)
                 if number is None:
+                    code = compiled(call.source)
                     if code is None:
                         raise WorkerFailure("a tool's code could not be had")
                     number = numbers[call.source] = len(numbers)
@@ -132,13 +137,13 @@ class WarmPool:
         # A worker dies with the thread that started it (so Linux counts parents): hence one that stays.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ftrl-sandbox-starter")
 
-    def run(self, calls: Sequence[tuple[CodeType | None, Call]]) -> Made:
-        """Make the calls, each with its code: none of them if the worker failed, or could not be started."""
+    def run(self, calls: Sequence[Call], compiled: Callable[[str], CodeType | None]) -> Made:
+        """Make the calls, as ``WarmWorker.run`` does: none of them if the worker failed, or could not be started."""
         self._count.acquire()
         worker = self._free.pop()  # the one that was used last: its caches are warm
         try:
             worker = worker or self._start()
-            made = worker.run(calls)
+            made = worker.run(calls, compiled)
         except WorkerFailure:
             self._release(worker)
             worker = None
