@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftrl.environments.schema import Scenario
-from ftrl.synthesis.style import StyleName
+from ftrl.synthesis.tables.style import StyleName
 
 
 class SynthesisConfig(BaseModel):

@@ -15,8 +15,8 @@ from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
-from ftrl.synthesis.facts import Facts, NothingToAsk
-from ftrl.synthesis.tables import build, opened_facts
+from ftrl.synthesis.tables.facts import Facts, NothingToAsk
+from ftrl.synthesis.tables.generator import build, opened_facts
 from ftrl.synthesis.tally import Tally
 from ftrl.synthesis.verify import Rejection, Verified, verify
 

@@ -11,8 +11,8 @@ from ftrl.environments import Scenario
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.tables import build
-from ftrl.synthesis.world import World
+from ftrl.synthesis.tables.generator import build
+from ftrl.synthesis.tables.world import World
 
 
 @pytest.fixture(scope="session")

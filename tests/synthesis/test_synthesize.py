@@ -10,7 +10,7 @@ from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, pipeline, synthesize
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.facts import Facts
+from ftrl.synthesis.tables.facts import Facts
 
 
 def constant_tool(made: Candidate) -> Candidate:

@@ -11,9 +11,9 @@ import pytest
 from ftrl.environments import Scenario
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.tables import build
+from ftrl.synthesis.tables.generator import build
+from ftrl.synthesis.tables.world import World
 from ftrl.synthesis.verify import Rejection, Verified, verify
-from ftrl.synthesis.world import World
 
 
 def with_environment(candidate: Candidate, **fields: Any) -> Candidate:

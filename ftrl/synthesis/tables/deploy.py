@@ -9,34 +9,20 @@ section 3.1).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from random import Random
-from typing import Any
 
-from ftrl.synthesis.decompose import Decomposition
-from ftrl.synthesis.document import Parameter, ToolDocument
-from ftrl.synthesis.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
-from ftrl.synthesis.integrate import Toolset
-from ftrl.synthesis.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
-from ftrl.synthesis.sound import stands_in
-from ftrl.synthesis.style import Style
-from ftrl.synthesis.wording import a
+from ftrl.synthesis.candidate import Deployment
+from ftrl.synthesis.tables.decompose import Decomposition
+from ftrl.synthesis.tables.document import Parameter, ToolDocument
+from ftrl.synthesis.tables.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
+from ftrl.synthesis.tables.integrate import Toolset
+from ftrl.synthesis.tables.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
+from ftrl.synthesis.tables.sound import stands_in
+from ftrl.synthesis.tables.style import Style
+from ftrl.synthesis.tables.wording import a
 
 FEWEST_RECORDS = 3
 """Entries of a tool's table; a table of less shows its answer to whoever looks at all."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A tool that runs.
-
-    Attributes:
-        source: one function, named as the document says.
-        known: calls that the tool must answer, each with its arguments; ``verify`` tries them.
-    """
-
-    source: str
-    known: tuple[dict[str, Any], ...]
 
 
 def deploy(

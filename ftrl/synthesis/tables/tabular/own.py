@@ -11,13 +11,13 @@ from random import Random
 from typing import Any
 
 from ftrl.errors import InputError
-from ftrl.synthesis.facts import Entity, Fact, Kind, NothingToAsk, Relation
-from ftrl.synthesis.sound import can_be_guessed, stands_in
-from ftrl.synthesis.tabular.cells import Cell, CellType, rank, written
-from ftrl.synthesis.tabular.describe import column_noun, kind_of, relation_of
-from ftrl.synthesis.tabular.find import Column, FoundTable, found
-from ftrl.synthesis.tabular.load import Loaded, loaded
-from ftrl.synthesis.tabular.schema import DeclaredSchema, declared
+from ftrl.synthesis.tables.facts import Entity, Fact, Kind, NothingToAsk, Relation
+from ftrl.synthesis.tables.sound import can_be_guessed, stands_in
+from ftrl.synthesis.tables.tabular.cells import Cell, CellType, rank, written
+from ftrl.synthesis.tables.tabular.describe import column_noun, kind_of, relation_of
+from ftrl.synthesis.tables.tabular.find import Column, FoundTable, found
+from ftrl.synthesis.tables.tabular.load import Loaded, loaded
+from ftrl.synthesis.tables.tabular.schema import DeclaredSchema, declared
 
 TEST_SHARE = 5
 """One entity in so many is for the test split: no question of either split starts from one of the other's."""

@@ -9,10 +9,10 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from ftrl.errors import InputError
-from ftrl.synthesis.tabular.cells import CellType, type_of
-from ftrl.synthesis.tabular.load import Loaded, LoadedTable
-from ftrl.synthesis.tabular.naming import noun_of_column, noun_of_table, words_of
-from ftrl.synthesis.tabular.schema import DeclaredSchema, DeclaredTable
+from ftrl.synthesis.tables.tabular.cells import CellType, type_of
+from ftrl.synthesis.tables.tabular.load import Loaded, LoadedTable
+from ftrl.synthesis.tables.tabular.naming import noun_of_column, noun_of_table, words_of
+from ftrl.synthesis.tables.tabular.schema import DeclaredSchema, DeclaredTable
 
 SAMPLE_ROWS = 50_000
 """Rows that types are found from; a cell that is of another type further on counts as missing."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ftrl.synthesis.facts import Date, Kind, Quantity, Relation, Text
-from ftrl.synthesis.tabular.cells import CellType
-from ftrl.synthesis.tabular.find import Column, FoundTable
-from ftrl.synthesis.tabular.naming import identifier
+from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation, Text
+from ftrl.synthesis.tables.tabular.cells import CellType
+from ftrl.synthesis.tables.tabular.find import Column, FoundTable
+from ftrl.synthesis.tables.tabular.naming import identifier
 
 _WHO = frozenset(
     {

@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 from ftrl import __version__
-from ftrl.environments.schema import Scenario
+from ftrl.environments.schema import Environment, Gold, Scenario, SubQuestion, source_id
 from ftrl.errors import InputError
-from ftrl.synthesis.candidate import Candidate, assemble
+from ftrl.synthesis.candidate import Candidate, Deployment
 from ftrl.synthesis.config import SynthesisConfig
-from ftrl.synthesis.decompose import decompose
-from ftrl.synthesis.deploy import deploy
-from ftrl.synthesis.document import document
-from ftrl.synthesis.facts import Facts, Kind
-from ftrl.synthesis.integrate import integrate
-from ftrl.synthesis.scale import scale
-from ftrl.synthesis.style import STYLES
-from ftrl.synthesis.tabular import table_facts
-from ftrl.synthesis.world import World
+from ftrl.synthesis.tables.decompose import Decomposition, decompose
+from ftrl.synthesis.tables.deploy import deploy
+from ftrl.synthesis.tables.document import document
+from ftrl.synthesis.tables.facts import Facts, Kind
+from ftrl.synthesis.tables.integrate import Toolset, integrate
+from ftrl.synthesis.tables.scale import scale
+from ftrl.synthesis.tables.style import STYLES
+from ftrl.synthesis.tables.tabular import table_facts
+from ftrl.synthesis.tables.world import World
 
 _DEEP = (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
 
@@ -95,4 +96,41 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
         **facts.provenance,
         "relations": [step.fact.relation.key for step in decomposition.steps],
     }
-    return assemble(decomposition, toolset, deployments, config.split, provenance)
+    return _assemble(decomposition, toolset, deployments, config.split, provenance)
+
+
+def _assemble(
+    decomposition: Decomposition,
+    toolset: Toolset,
+    deployments: dict[str, Deployment],
+    split: str,
+    provenance: dict[str, Any],
+) -> Candidate:
+    """Put the products of the stages together into one record."""
+    trace = []
+    for step in decomposition.steps:
+        tool = toolset.document(toolset.tool_of[step.id])
+        call = {tool.parameters[0].name: step.fact.subject.argument}
+        trace.append(
+            SubQuestion(
+                id=step.id,
+                text=step.text,
+                answer=step.answer,
+                depends_on=step.depends_on,
+                tool=tool.name,
+                arguments=call,
+            )
+        )
+    environment = Environment(
+        scenario=decomposition.scenario,
+        question=decomposition.question,
+        answer=decomposition.answer,
+        tools=tuple(document.schema() for document in toolset.documents),
+        implementations={name: source_id(deployment.source) for name, deployment in deployments.items()},
+        golds=tuple(Gold(tool=step.tool, value=step.answer, sub_question=step.id) for step in trace),
+        trace=tuple(trace),
+        split=split,
+        data_source=f"tables/{decomposition.scenario.value}",
+        provenance=provenance,
+    )
+    return Candidate(environment, deployments)

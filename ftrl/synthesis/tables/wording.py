@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ftrl.synthesis.facts import Date, Entity, Kind, Quantity, Relation
+from ftrl.synthesis.tables.facts import Date, Entity, Kind, Quantity, Relation
 
 INSTRUCTION = "Call the tools to answer the question."
 """The first line of every user message."""

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftrl.synthesis.facts import Kind
-from ftrl.synthesis.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
+from ftrl.synthesis.tables.facts import Kind
+from ftrl.synthesis.tables.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
+from ftrl.synthesis.tables.world import POPULATION, SEED_BLOCK, SPLITS, World
 from ftrl.synthesis.verify_calls import NOBODY
-from ftrl.synthesis.world import POPULATION, SEED_BLOCK, SPLITS, World
 
 worlds = st.tuples(st.integers(0, SEED_BLOCK - 1), st.sampled_from(SPLITS))
 entities = st.tuples(st.sampled_from(KINDS), st.integers(0, POPULATION - 1))

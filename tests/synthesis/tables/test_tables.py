@@ -11,8 +11,8 @@ import pytest
 from ftrl.environments import Scenario
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.golden import waves
-from ftrl.synthesis.tables import build
-from ftrl.synthesis.world import World
+from ftrl.synthesis.tables.generator import build
+from ftrl.synthesis.tables.world import World
 
 CONFIG = SynthesisConfig(out="unused", seed=5)
 WORLD = World(5, "train")
@@ -34,8 +34,8 @@ def test_an_item_does_not_depend_on_how_many_are_made_or_on_the_one_before():
 
 def test_the_order_in_which_python_hashes_strings_changes_nothing():
     program = (
-        "from ftrl.synthesis import SynthesisConfig; from ftrl.synthesis.tables import build;"
-        "from ftrl.synthesis.world import World; world = World(0, 'train');"
+        "from ftrl.synthesis import SynthesisConfig; from ftrl.synthesis.tables.generator import build;"
+        "from ftrl.synthesis.tables.world import World; world = World(0, 'train');"
         "print(*(build(SynthesisConfig(out='x', style='rich'), world, index, 0).environment.id for index in range(8)))"
     )
     outputs = [

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from ftrl.synthesis import wording
-from ftrl.synthesis.facts import Date, Kind, Quantity, Relation
-from ftrl.synthesis.style import Style
+from ftrl.synthesis.tables import wording
+from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation
+from ftrl.synthesis.tables.style import Style
 
 _VERBS = ("lookup", "find", "finder", "search", "get", "query", "info")
 _DESCRIPTIONS = ("Gives {it}.", "Finds {it}.", "Returns {it}.", "Looks up {it}.", "Tells {it}.")

@@ -16,7 +16,7 @@ from ftrl.audit import Severity, audit_tasks
 from ftrl.environments import EnvironmentStore, Scenario
 from ftrl.errors import InputError
 from ftrl.synthesis import SynthesisConfig, golden_turns, synthesize
-from ftrl.synthesis.tabular import table_facts
+from ftrl.synthesis.tables.tabular import table_facts
 
 TOWNS = ("Ardmore", "Belfort", "Cazorla", "Dornach", "Esbjerg", "Fermo", "Gorlitz", "Hobart", "Izmir", "Jerez")
 PEOPLE = ("Ana Ruiz", "Bo Lind", "Cy Park", "Di Moreau", "Ed Novak", "Flo Haas", "Gus Olsen", "Hal Webb", "Ida Roth")

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from ftrl import storage
 from ftrl.errors import InputError
-from ftrl.synthesis.tabular.readers import csv_rows, parquet_rows
+from ftrl.synthesis.tables.tabular.readers import csv_rows, parquet_rows
 
 TEXT_ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")

@@ -9,7 +9,7 @@ not contradict each other.
 
 from __future__ import annotations
 
-from ftrl.synthesis.facts import Date, Kind, Quantity, Relation
+from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation
 
 
 def _kind(noun: str, *parameters: str) -> Kind:

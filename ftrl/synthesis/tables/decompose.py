@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from random import Random
 
 from ftrl.environments.schema import Scenario
-from ftrl.synthesis import wording
-from ftrl.synthesis.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
-from ftrl.synthesis.sound import can_be_guessed, is_sound
-from ftrl.synthesis.style import Style
+from ftrl.synthesis.tables import wording
+from ftrl.synthesis.tables.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
+from ftrl.synthesis.tables.sound import can_be_guessed, is_sound
+from ftrl.synthesis.tables.style import Style
 
 _DRAWS = 200
 """How often a question is drawn before there is said to be none."""

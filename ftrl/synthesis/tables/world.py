@@ -15,8 +15,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from ftrl.synthesis.facts import Date, Entity, Fact, Kind, Quantity, Relation
-from ftrl.synthesis.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
+from ftrl.synthesis.tables.facts import Date, Entity, Fact, Kind, Quantity, Relation
+from ftrl.synthesis.tables.relations import KINDS, MOST_KINDS, RELATIONS, RELATIONS_OF
 
 SPLITS = ("train", "test")
 

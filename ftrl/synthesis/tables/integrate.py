@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftrl.synthesis.decompose import Decomposition
-from ftrl.synthesis.document import ToolDocument
+from ftrl.synthesis.tables.decompose import Decomposition
+from ftrl.synthesis.tables.document import ToolDocument
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,6 @@
 * ``TableFacts`` is the result: the stages ask it as they ask the fictional world.
 """
 
-from ftrl.synthesis.tabular.own import TableFacts, table_facts
+from ftrl.synthesis.tables.tabular.own import TableFacts, table_facts
 
 __all__ = ["TableFacts", "table_facts"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from ftrl.synthesis.decompose import Decomposition
-from ftrl.synthesis.document import Parameter, ToolDocument, document
-from ftrl.synthesis.facts import Facts, Kind, Quantity, Relation
-from ftrl.synthesis.integrate import Toolset
-from ftrl.synthesis.style import Style
+from ftrl.synthesis.tables.decompose import Decomposition
+from ftrl.synthesis.tables.document import Parameter, ToolDocument, document
+from ftrl.synthesis.tables.facts import Facts, Kind, Quantity, Relation
+from ftrl.synthesis.tables.integrate import Toolset
+from ftrl.synthesis.tables.style import Style
 
 IGNORE_CASE = Parameter(
     "ignore_case", "boolean", "Whether upper and lower case count as the same in the name.", False, (), False

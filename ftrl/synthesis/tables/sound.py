@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ftrl.audit.arguments import FILLERS, WILDCARDS
 from ftrl.audit.attempts import COMMON_ANSWERS
 from ftrl.rewards import matches_reference
-from ftrl.synthesis.facts import Fact
+from ftrl.synthesis.tables.facts import Fact
 
 _ERRORS = "an error occured when call: got an unexpected keyword argument, missing required positional argument"
 """Words of every failed call: an answer within them comes back for any mistake."""

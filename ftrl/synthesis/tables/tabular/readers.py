@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftrl.errors import InputError
-from ftrl.synthesis.tabular.cells import Cell
+from ftrl.synthesis.tables.tabular.cells import Cell
 
 Rows = Iterator[list[tuple[Cell, ...]]]
 

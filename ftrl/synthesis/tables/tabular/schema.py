@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ftrl import storage
 from ftrl.errors import InputError
-from ftrl.synthesis.tabular.load import LoadedTable
-from ftrl.synthesis.tabular.naming import words_of
+from ftrl.synthesis.tables.tabular.load import LoadedTable
+from ftrl.synthesis.tables.tabular.naming import words_of
 
 
 class DeclaredTable(BaseModel):
