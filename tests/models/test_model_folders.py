@@ -13,7 +13,7 @@ import pytest
 
 from ftrl.errors import InputError
 from ftrl.models import check_model_folder, weights_hash
-from ftrl.models.folders import building
+from ftrl.storage import building
 
 
 @pytest.fixture
