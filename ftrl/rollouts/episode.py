@@ -5,7 +5,6 @@ The same loop plays for training, for evaluation and for replays; only the polic
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,9 +22,7 @@ from ftrl.rollouts.trajectory import (
     trajectory_id,
 )
 from ftrl.sandbox import Call, CallResult
-from ftrl.tool_calls import ParsedCall, ParsedResponse
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from ftrl.tool_calls import ParsedCall, ParsedResponse, mended
 
 
 class ToolRunner(Protocol):
@@ -128,7 +125,7 @@ class _Episode:
         turn = Turn(responses, self._boards, self._sources, played=True)
         probes = turn.probes(await _run(sandbox, turn.calls))
         for i, scored in enumerate(turn.settle(await _run(sandbox, probes))[0]):
-            output = _mended(scored.result.output[: self._settings.max_output_chars])
+            output = mended(scored.result.output[: self._settings.max_output_chars])
             self.messages.append({"role": "tool", "content": output, "tool_call_id": f"call_{number}_{i}"})
             self.calls.append(
                 TrajectoryCall(
@@ -156,13 +153,9 @@ async def _run(sandbox: ToolRunner, calls: Sequence[Call]) -> list[CallResult]:
 
 
 def _speakable(response: ParsedResponse) -> ParsedResponse:
-    """The turn without lone surrogates: JSON can spell them, but no tokenizer and no file can hold them."""
+    """The turn without lone surrogates."""
     return ParsedResponse(
-        None if response.content is None else _mended(response.content),
-        tuple(ParsedCall(_mended(call.name), _mended(call.arguments)) for call in response.calls),
+        None if response.content is None else mended(response.content),
+        tuple(ParsedCall(mended(call.name), mended(call.arguments)) for call in response.calls),
         response.unparsed,
     )
-
-
-def _mended(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", text)

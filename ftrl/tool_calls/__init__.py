@@ -10,7 +10,7 @@ everything that was meant as a call.
 """
 
 from ftrl.tool_calls.llama31 import parse_llama31
-from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse, Parser
+from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse, Parser, mended
 from ftrl.tool_calls.qwen import parse_qwen, parse_qwen_one_call
 from ftrl.tool_calls.qwen_strict import parse_qwen_strict
 from ftrl.tool_calls.spoken import Spoken, listen
@@ -25,6 +25,7 @@ __all__ = [
     "Parser",
     "Spoken",
     "listen",
+    "mended",
     "parse_llama31",
     "parse_qwen",
     "parse_qwen_one_call",

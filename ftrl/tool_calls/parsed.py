@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,8 @@ class ParsedResponse:
 
 Parser = Callable[[str], ParsedResponse]
 """Reads one assistant turn."""
+
+
+def mended(text: str) -> str:
+    """The text without lone surrogates: JSON can spell them, but no tokenizer, no file and no wire can hold them."""
+    return _SURROGATE.sub("\ufffd", text)
