@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from ftrl.environments import EnvironmentStore, Scenario
 from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
-from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, pipeline, synthesize
+from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, synthesize
 from ftrl.synthesis.candidate import Candidate
+from ftrl.synthesis.pipeline import run as pipeline
 from ftrl.synthesis.tables.facts import Facts
 
 
