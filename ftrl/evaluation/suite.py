@@ -1,0 +1,130 @@
+"""What every benchmark is to the rest of us: samples from a file, a way to play one, a way to score what was played.
+
+The three steps are apart on purpose. ``play`` needs a policy and leaves a ``Transcript``; ``score`` needs only that
+transcript, so a stored run is scored again without a model, and each step is one part of an evaluation framework's
+task: samples are its data set, ``play`` its solver, ``score`` its scorer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from ftrl.rollouts import EpisodeSettings, Policy
+from ftrl.rollouts.episode import ToolRunner
+from ftrl.rollouts.trajectory import Json, Record, TrajectoryCall
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where a benchmark's data comes from.
+
+    Attributes:
+        title: what it is.
+        origin: who publishes it, and where.
+        licence: SPDX identifiers.
+        files: what has to lie at the path that is given to ``load``.
+        how: how to get it, as a sentence.
+    """
+
+    title: str
+    origin: str
+    licence: str
+    files: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Sample(Generic[T]):
+    """One task of a benchmark.
+
+    Attributes:
+        id: unique within the benchmark, the same in every run.
+        task: what ``play`` and ``score`` need.
+        labels: what results are broken down by: name → value.
+    """
+
+    id: str
+    task: T
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Transcript(Record):
+    """What happened in one episode; all that a score may depend on.
+
+    Attributes:
+        messages: in OpenAI chat format, the prompt included.
+        calls: the tool calls that were made, in order.
+        ending: why the episode ended, in one word; the suite says which there are.
+    """
+
+    messages: tuple[dict[str, Json], ...]
+    calls: tuple[TrajectoryCall, ...] = ()
+    ending: str
+
+    def said(self) -> list[str]:
+        """The assistant's texts, in order; empty ones for turns of calls only."""
+        return [message.get("content") or "" for message in self.messages if message["role"] == "assistant"]
+
+
+class Score(Record):
+    """What an episode earned.
+
+    Attributes:
+        metrics: metric → value in [0, 1].
+        explanation: why, in a line that a person can read.
+    """
+
+    metrics: dict[str, float]
+    explanation: str
+
+
+class Suite(Protocol[T]):
+    """A benchmark.
+
+    Attributes:
+        name: as it is chosen on the command line.
+        version: changes whenever a score could change.
+        source: where its data comes from.
+        metrics: what ``score`` returns, the one that stands for the whole first.
+    """
+
+    name: str
+    version: str
+    source: DataSource
+    metrics: Sequence[str]
+
+    def load(self, path: str) -> list[Sample[T]]:
+        """The tasks in the file or folder.
+
+        Raises:
+            InputError: it is missing, or not what it should be; names the file, the line and the field.
+        """
+        ...
+
+    async def play(
+        self, sample: Sample[T], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings
+    ) -> Transcript:
+        """One episode.
+
+        Raises:
+            EngineFault: a turn or a call failed through a fault of ours; the episode has to be played again.
+            EngineLost: the engine died; so has it.
+        """
+        ...
+
+    async def score(self, sample: Sample[T], transcript: Transcript, sandbox: ToolRunner) -> Score:
+        """What the transcript earns.
+
+        Raises:
+            EngineFault: a call that scoring needs failed through a fault of ours.
+        """
+        ...
+
+
+def message(role: str, content: str) -> dict[str, Any]:
+    """A chat message that is only text."""
+    return {"role": role, "content": content}
