@@ -1,4 +1,4 @@
-"""``ftrl env``: move tasks in and out of stores, check and audit them, and look at them."""
+"""``ftrl env``: move tasks in and out of stores, check and audit them, look at them, and serve them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftrl.commands import env_serving
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
     from ftrl.environments import Environment
     from ftrl.environments.exchange import Progress
 
-app = typer.Typer(help="Move tasks in and out of stores, check and audit them, and look at them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Move tasks in and out of stores, check and audit them, look at them, and serve them.", no_args_is_help=True
+)
 
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -240,3 +243,6 @@ def _progress(what: str) -> Iterator[Callable[[Progress], None]]:
 def _plain_line(done: Progress, what: str) -> None:
     if done.rows % 1000 == 0:
         typer.echo(f"{done.rows} {what}, {done.bad} bad" if done.bad else f"{done.rows} {what}", err=True)
+
+
+env_serving.register(app)
