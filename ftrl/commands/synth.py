@@ -47,6 +47,20 @@ def synth(
     distractors: Annotated[
         str | None, typer.Option(help="Fewest and most distractor tools, as 2-4 (the default of compact).")
     ] = None,
+    hops: Annotated[str | None, typer.Option(help="Fewest and most hops of a chain, as 2-6.")] = None,
+    branches: Annotated[str | None, typer.Option(help="Fewest and most parallel branches, as 2-6.")] = None,
+    queries: Annotated[
+        float | None, typer.Option(help="Share of chains that filter, add up, convert or ask for a time, 0 to 1.")
+    ] = None,
+    near_misses: Annotated[
+        float | None, typer.Option(help="Share of distractors that are close to a tool that is needed, 0 to 1.")
+    ] = None,
+    functional: Annotated[float | None, typer.Option(help="Share of tools that serve more than asked, 0 to 1.")] = None,
+    expansions: Annotated[
+        int | None, typer.Option(help="Most parameters that a tool has beyond its own, 0 to 6.")
+    ] = None,
+    required: Annotated[float | None, typer.Option(help="Share of these that have to be given, 0 to 1.")] = None,
+    types: Annotated[float | None, typer.Option(help="Share of tools that take lists and objects, 0 to 1.")] = None,
     workers: Annotated[int, typer.Option(help="Sandbox workers that verify.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last item in the store.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -75,7 +89,15 @@ def synth(
                 "seed": seed,
                 "split": split,
                 "style": style,
-                "distractors": _range(distractors),
+                "distractors": _range(distractors, "distractors"),
+                "hops": _range(hops, "hops"),
+                "branches": _range(branches, "branches"),
+                "queries": queries,
+                "near_misses": near_misses,
+                "functional": functional,
+                "expansions": expansions,
+                "required": required,
+                "types": types,
                 "workers": workers,
                 "resume": resume,
             }
@@ -88,14 +110,14 @@ def synth(
     print(report.model_dump_json(indent=2) if as_json else _summary(report))
 
 
-def _range(text: str | None) -> tuple[int, int] | None:
+def _range(text: str | None, field: str) -> tuple[int, int] | None:
     if text is None:
         return None
     low, _, high = text.partition("-")
     try:
         return int(low), int(high or low)
     except ValueError as error:
-        raise InputError(f"'{text}' is no range; write it as 2-4", field="distractors") from error
+        raise InputError(f"'{text}' is no range; write it as 2-4", field=field) from error
 
 
 class _Shown:

@@ -39,8 +39,35 @@ class SynthesisConfig(BaseModel):
     distractors: tuple[int, int] | None = Field(
         default=None, description="Fewest and most distractor tools; the style decides where it is left out."
     )
+    hops: tuple[int, int] | None = Field(default=None, description="Fewest and most hops of a multi-hop chain.")
+    branches: tuple[int, int] | None = Field(default=None, description="Fewest and most branches that are parallel.")
+    queries: float | None = Field(
+        default=None, ge=0, le=1, description="Share of chains that filter, add up, convert or ask for a time."
+    )
+    near_misses: float | None = Field(
+        default=None, ge=0, le=1, description="Share of the distractors that are close to a tool that is needed."
+    )
+    functional: float | None = Field(
+        default=None, ge=0, le=1, description="Functional generalisation: share of tools that serve more than asked."
+    )
+    expansions: int | None = Field(
+        default=None, ge=0, le=6, description="Parameter expansion: most parameters beyond those that are needed."
+    )
+    required: float | None = Field(
+        default=None, ge=0, le=1, description="Share of the added parameters that have to be given."
+    )
+    types: float | None = Field(
+        default=None, ge=0, le=1, description="Type generalisation: share of tools that take lists and objects."
+    )
     workers: int = Field(default=2, ge=1, description="Sandbox workers that verify.")
     resume: bool = Field(default=False, description="Go on behind the last item of a store that is there.")
+
+    @field_validator("hops", "branches")
+    @classmethod
+    def _is_more_than_one(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 2 <= value[0] <= value[1] <= 8:
+            raise ValueError("must be a range such as 2-6, within 2-8")
+        return value
 
     @field_validator("distractors")
     @classmethod

@@ -44,6 +44,11 @@ def test_json_prints_the_report_and_nothing_else_on_stdout(run):
     [
         (("--distractors", "few"), "distractors"),
         (("--distractors", "5-2"), "distractors"),
+        (("--hops", "many"), "hops"),
+        (("--hops", "1-3"), "hops"),
+        (("--branches", "5-2"), "branches"),
+        (("--near-misses", "2"), "near_misses"),
+        (("--expansions", "-1"), "expansions"),
         (("--count", "0"), "count"),
         (("--split", "dev"), "split"),
         (("--generator", "magic"), "generator"),

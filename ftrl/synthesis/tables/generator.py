@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -19,12 +20,18 @@ from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.tables.decompose import Decomposition, decompose
 from ftrl.synthesis.tables.deploy import deploy
 from ftrl.synthesis.tables.document import document
-from ftrl.synthesis.tables.facts import Facts, Kind
+from ftrl.synthesis.tables.facts import Facts, Kind, Relation
 from ftrl.synthesis.tables.integrate import Toolset, integrate
 from ftrl.synthesis.tables.scale import scale
-from ftrl.synthesis.tables.style import STYLES
+from ftrl.synthesis.tables.style import STYLES, Style
 from ftrl.synthesis.tables.tabular import table_facts
 from ftrl.synthesis.tables.world import World
+
+_DIAL = (
+    *("hops", "branches", "queries", "distractors", "near_misses"),
+    *("functional", "expansions", "required", "types"),
+)
+"""What may be set beside the style, by its name in ``SynthesisConfig`` and ``Style``."""
 
 _DEEP = (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
 
@@ -32,6 +39,12 @@ _DEEP = (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
 def scenario_of(config: SynthesisConfig, index: int) -> Scenario:
     """The scenario of an item: the chosen ones take turns."""
     return config.scenarios[index % len(config.scenarios)]
+
+
+def style_of(config: SynthesisConfig) -> Style:
+    """The strengths of a run: those of its style, but for what is set otherwise."""
+    said = {name: getattr(config, name) for name in _DIAL}
+    return replace(STYLES[config.style], **{name: value for name, value in said.items() if value is not None})
 
 
 @contextmanager
@@ -48,20 +61,26 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
         return
     with table_facts(config.tables, config.table_schema, config.split) as facts:
         deep = [scenario.value for scenario in config.scenarios if scenario in _DEEP]
-        if deep and not _leads_on(facts):
+        fewest = style_of(config).hops[0]
+        longest = max((_hops(facts, (first,), fewest) for first in facts.relations), default=0)
+        if deep and longest < 2:
             raise InputError(
                 f"no column of these tables leads to another table that has more to tell, so that there is no "
                 f"{deep[0]} question; declare a reference with --schema, or leave these scenarios out with --scenario",
                 field="scenario",
             )
+        if deep and longest < fewest:
+            raise InputError(f"the references of these tables lead {longest} hops far and no further", field="hops")
         yield facts
 
 
-def _leads_on(facts: Facts) -> bool:
-    return any(
-        isinstance(first.object, Kind) and any(second != first for second in facts.relations_of(first.object))
-        for first in facts.relations
-    )
+def _hops(facts: Facts, path: tuple[Relation, ...], enough: int) -> int:
+    """How far a path can be followed, each relation once; it is not followed beyond what is enough."""
+    leads_to = path[-1].object
+    if len(path) >= enough or not isinstance(leads_to, Kind):
+        return len(path)
+    further = [relation for relation in facts.relations_of(leads_to) if relation not in path]
+    return max((_hops(facts, (*path, relation), enough) for relation in further), default=len(path))
 
 
 def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate:
@@ -76,14 +95,13 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
     Raises:
         NothingToAsk: no question was found.
     """
-    style = STYLES[config.style]
-    distractors = config.distractors or style.distractors
+    style = style_of(config)
     rng = Random(":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else [])))))
 
     decomposition = decompose(facts, scenario_of(config, index), style, rng)
     documents = tuple(document(step.fact.relation, style, rng) for step in decomposition.steps)
     toolset = integrate(decomposition, documents)
-    toolset = scale(decomposition, toolset, facts, style, distractors, rng)
+    toolset = scale(decomposition, toolset, facts, style, rng)
     deployments = deploy(decomposition, toolset, facts, style, rng)
     provenance = {
         "generator": "tables",
@@ -92,7 +110,7 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
         "index": index,
         "attempt": attempt,
         "style": config.style,
-        "distractors": list(distractors),
+        "distractors": list(style.distractors),
         **facts.provenance,
         "relations": [step.fact.relation.key for step in decomposition.steps],
     }

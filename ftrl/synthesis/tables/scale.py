@@ -42,25 +42,21 @@ def scale(
     toolset: Toolset,
     facts: Facts,
     style: Style,
-    distractors: tuple[int, int],
     rng: Random,
 ) -> Toolset:
     """Add optional parameters and distractor tools, and shuffle the list."""
     golden = [document.relation for document in toolset.documents]
-    extra = [
-        document(relation, style, rng)
-        for relation in _distractors(decomposition, facts, golden, rng.randint(*distractors), rng)
-    ]
+    extra = [document(relation, style, rng) for relation in _distractors(decomposition, facts, golden, style, rng)]
     documents = [_expand(tool, style, rng) for tool in (*toolset.documents, *extra)]
     rng.shuffle(documents)
     return replace(toolset, documents=tuple(documents))
 
 
 def _distractors(
-    decomposition: Decomposition, facts: Facts, golden: list[Relation], count: int, rng: Random
+    decomposition: Decomposition, facts: Facts, golden: list[Relation], style: Style, rng: Random
 ) -> list[Relation]:
-    """Relations that no step needs; the first and about half of the others know something of a golden
-    subject."""
+    """Relations that no step needs; the first and a share of the others know something of a golden subject."""
+    count = rng.randint(*style.distractors)
     near: list[Relation] = []
     for step in decomposition.steps:
         near += [r for r in facts.relations_of(step.fact.subject.kind) if r not in golden and r not in near]
@@ -69,7 +65,9 @@ def _distractors(
     rng.shuffle(far)
     chosen: list[Relation] = []
     while len(chosen) < count and (near or far):
-        take_near = bool(near) and (not chosen or not far or rng.random() < 0.5)
+        take_near = bool(near) and (
+            (not chosen and style.near_misses > 0) or not far or rng.random() < style.near_misses
+        )
         chosen.append((near if take_near else far).pop())
     return chosen
 

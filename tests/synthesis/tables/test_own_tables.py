@@ -232,6 +232,12 @@ def test_multi_hop_without_any_reference_is_refused_before_anything_is_written(m
     assert not (tmp_path / "store").exists()
 
 
+def test_more_hops_than_the_references_have_are_refused_with_their_length(make, tmp_path):
+    with pytest.raises(InputError, match="3 hops far") as caught:
+        make(shop(tmp_path / "shop"), hops=(6, 6))
+    assert caught.value.field == "hops"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "line", "field", "words"),
     [

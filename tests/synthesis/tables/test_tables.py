@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -49,6 +50,26 @@ def test_the_order_in_which_python_hashes_strings_changes_nothing():
         for seed in ("1", "2")
     ]
     assert outputs[0] == outputs[1]
+
+
+def test_the_compact_environments_of_a_seed_stay_what_they_were():
+    """The quick start's policies are trained on these: a change of one byte is a decision, not an accident."""
+    digest = hashlib.sha256(" ".join(ids(SynthesisConfig(out="unused", seed=0), range(100))).encode()).hexdigest()
+    assert digest == "19ec179c358cb26a8e169f211fd4dc416b8040f92bc27b409cbabe6168d6b578"
+
+
+@pytest.mark.parametrize("style", ["compact", "rich"])
+@pytest.mark.parametrize("most", [4, 6])
+def test_as_many_hops_and_branches_as_asked_for(candidate, style, most):
+    options = {"style": style, "hops": (most, most), "branches": (most, most), "distractors": (0, 0)}
+    for index in range(4):
+        rounds = waves(candidate(Scenario.MULTI_HOP, index, **options).environment.trace)
+        assert [len(wave) for wave in rounds] == [1] * most
+        trace = candidate(Scenario.PARALLEL_SINGLE_HOP, index, queries=0, **options).environment.trace
+        assert len(trace) in (2, most)  # two where two figures are compared
+        rounds = waves(candidate(Scenario.PARALLEL_MULTI_HOP, index, **options).environment.trace)
+        assert len(rounds) >= most
+        assert len(rounds[0]) in (2, most)
 
 
 def test_another_attempt_at_an_item_is_another_task():
