@@ -21,8 +21,9 @@ import ast
 import builtins
 import string
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ftrl.sandbox.allowed import (
     ANNOTATION_SYNTAX,
@@ -107,52 +108,85 @@ class _Doubt(Exception):
         super().__init__(what if line is None else f"line {line}: {what}")
 
 
+@dataclass(frozen=True)
+class _NameRead:
+    """A name where it stands, to be judged when every name that the source binds is known."""
+
+    node: ast.Name
+    is_parameter: bool
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    """An annotation, its level, and the parameters of the functions around it."""
+
+    node: ast.AST
+    depth: int
+    parameters: tuple[set[str], ...]
+
+
 class _Checks:
-    """Walks a tree and raises ``_Doubt`` at the first thing that is not on the lists."""
+    """Walks a tree once and raises ``_Doubt`` at what is not on the lists; names and annotations are judged last."""
 
     def __init__(self) -> None:
         self.functions: frozenset[str] = frozenset()
         self.clock = False
-        self._bound: set[str] = set()
-        self._of_typing: set[str] = set()
-        self._parameters: list[set[str]] = []  # of the functions around, from the outside in
+        self._bound: set[str] = set()  # every name that the source itself binds, at any level
+        self._of_typing: set[str] = set()  # every name that it binds to ``typing`` or to something of it
+        self._moved: set[str] = set()  # every name that it deletes, or declares to be another scope's
+        self._parameters: tuple[set[str], ...] = ()  # of the functions around, from the outside in
+        self._names: list[_NameRead] = []
+        self._annotations: list[_Annotation] = []
 
     def module(self, tree: ast.Module) -> None:
-        self._bound = _names_bound(tree)
-        self._of_typing = _names_of_typing(tree)
         self._visit(tree, 0)
+        for annotation in self._annotations:
+            self._parameters = annotation.parameters
+            self._visit_annotation(annotation.node, annotation.depth)
+        for name in self._names:
+            self._judge(name)
         defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         # A name that may be gone, or be a global one, by the time of the call: its text must say what Python's would.
-        self.functions = frozenset(defined - _names_moved(tree))
+        self.functions = frozenset(defined - self._moved)
 
     def _visit(self, node: ast.AST, depth: int) -> None:
-        kind = type(node).__name__
-        if kind not in SYNTAX:
-            raise _Doubt(f"{kind} is not looked into", node)
+        kind = type(node)
+        if kind.__name__ not in SYNTAX:
+            raise _Doubt(f"{kind.__name__} is not looked into", node)
         if depth > DEEPEST:
             raise _Doubt("it is nested too deeply", node)
-        check = getattr(self, f"_{kind.lower()}", None)
+        check = _OWN_CHECKS.get(kind)
         if check is not None:
-            check(node)
-        for field, value in ast.iter_fields(node):
-            self._visit_field(node, field, value, depth + 1)
-
-    def _visit_field(self, node: ast.AST, field: str, value: object, depth: int) -> None:
-        children = [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
-        if field == "type_params" and children:
-            raise _Doubt("type parameters are not looked into", node)
-        # Parameters are known in the body only; decorators, defaults and annotations belong to the scope around.
-        inside = isinstance(node, ast.FunctionDef) and field == "body"
-        if inside:
-            assert isinstance(node, ast.FunctionDef)
-            self._parameters.append({argument.arg for argument in _parameters(node.args)})
-        for child in children:
+            check(self, node)
+        for field in kind._fields:
+            value = getattr(node, field, None)
+            children = value if type(value) is list else (value,)
+            if field == "type_params" and value:
+                raise _Doubt("type parameters are not looked into", node)
             if field in ("annotation", "returns"):
-                self._visit_annotation(child, depth)
+                self._keep_annotations(children, depth + 1)
+            elif field == "body" and isinstance(node, ast.FunctionDef):
+                # Parameters are known in the body only; decorators and defaults belong to the scope around.
+                around = self._parameters
+                self._parameters = (*around, {argument.arg for argument in _parameters(node.args)})
+                for statement in node.body:
+                    self._visit(statement, depth + 1)
+                self._parameters = around
             else:
-                self._visit(child, depth)
-        if inside:
-            self._parameters.pop()
+                for child in children:
+                    if isinstance(child, ast.AST):
+                        self._visit(child, depth + 1)
+
+    def _keep_annotations(self, annotations: Iterable[object], depth: int) -> None:
+        for annotation in annotations:
+            if isinstance(annotation, ast.AST):
+                self._annotations.append(_Annotation(annotation, depth, self._parameters))
+                # What it binds counts for the others before it is looked into itself.
+                for part in ast.walk(annotation):
+                    if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+                        self._bound.add(part.id)
+                    elif isinstance(part, ast.arg):
+                        self._bound.add(part.arg)
 
     def _visit_annotation(self, annotation: ast.AST, depth: int) -> None:
         """It may name what ``typing`` has, since nothing can get hold of what it makes of it."""
@@ -167,30 +201,11 @@ class _Checks:
             if name not in BUILTINS or name in self._bound:
                 raise _Doubt(f"the name '{name}' beside one of 'typing' is not on the list", annotation)
 
-    def _functiondef(self, node: ast.FunctionDef) -> None:
-        _plain(node.name, node)
-
-    def _lambda(self, node: ast.Lambda) -> None:
-        for argument in _parameters(node.args):
-            _plain(argument.arg, node)
-
-    def _arg(self, node: ast.arg) -> None:
-        _visible(node.arg, node)
-
-    def _excepthandler(self, node: ast.ExceptHandler) -> None:
-        if node.name is not None:
-            _plain(node.name, node)
-
-    def _global(self, node: ast.Global) -> None:
-        for name in node.names:
-            _plain(name, node)
-
-    _nonlocal = _global
-
-    def _name(self, node: ast.Name) -> None:
+    def _judge(self, name: _NameRead) -> None:
+        node = name.node
         if node.id in self._of_typing:
             raise _Doubt(f"'{node.id}' of the module 'typing' is not in an annotation", node)
-        if any(node.id in names for names in self._parameters):
+        if name.is_parameter:
             _visible(node.id, node)  # never the built-in of that name, here or further inside
             return
         _plain(node.id, node)
@@ -198,6 +213,36 @@ class _Checks:
             return
         if node.id not in self._bound and node.id not in BUILTINS and node.id not in HOST_NAMES:
             raise _Doubt(f"the name '{node.id}' is not on the list", node)
+
+    def _functiondef(self, node: ast.FunctionDef) -> None:
+        _plain(node.name, node)
+        self._bound.add(node.name)
+
+    def _lambda(self, node: ast.Lambda) -> None:
+        for argument in _parameters(node.args):
+            _plain(argument.arg, node)
+
+    def _arg(self, node: ast.arg) -> None:
+        _visible(node.arg, node)
+        self._bound.add(node.arg)
+
+    def _excepthandler(self, node: ast.ExceptHandler) -> None:
+        if node.name is not None:
+            _plain(node.name, node)
+            self._bound.add(node.name)
+
+    def _global(self, node: ast.Global | ast.Nonlocal) -> None:
+        for name in node.names:
+            _plain(name, node)
+        self._moved.update(node.names)
+
+    def _name(self, node: ast.Name) -> None:
+        is_parameter = any(node.id in names for names in self._parameters)
+        self._names.append(_NameRead(node, is_parameter))
+        if not isinstance(node.ctx, ast.Load):
+            self._bound.add(node.id)
+            if isinstance(node.ctx, ast.Del):
+                self._moved.add(node.id)
 
     def _attribute(self, node: ast.Attribute) -> None:
         if not isinstance(node.ctx, ast.Load):
@@ -223,13 +268,37 @@ class _Checks:
         for alias in node.names:
             if alias.name not in MODULES:
                 raise _Doubt(f"the module '{alias.name}' is not on the list", node)
-            _plain(alias.asname or alias.name, node)
+            self._import_as(alias, node, of_typing=alias.name == "typing")
 
     def _importfrom(self, node: ast.ImportFrom) -> None:
         for alias in node.names:
             if node.level or node.module not in MODULES or alias.name not in MODULES[node.module]:
                 raise _Doubt(f"'{alias.name}' of the module '{node.module}' is not on the list", node)
-            _plain(alias.asname or alias.name, node)
+            self._import_as(alias, node, of_typing=node.module == "typing")
+
+    def _import_as(self, alias: ast.alias, node: ast.AST, *, of_typing: bool) -> None:
+        name = alias.asname or alias.name
+        _plain(name, node)
+        self._bound.add(name)
+        if of_typing:
+            self._of_typing.add(name)
+
+
+_OWN_CHECKS: dict[type[ast.AST], Callable[[_Checks, Any], None]] = {
+    ast.FunctionDef: _Checks._functiondef,
+    ast.Lambda: _Checks._lambda,
+    ast.arg: _Checks._arg,
+    ast.ExceptHandler: _Checks._excepthandler,
+    ast.Global: _Checks._global,
+    ast.Nonlocal: _Checks._global,
+    ast.Name: _Checks._name,
+    ast.Attribute: _Checks._attribute,
+    ast.Compare: _Checks._compare,
+    ast.comprehension: _Checks._comprehension,
+    ast.Import: _Checks._import,
+    ast.ImportFrom: _Checks._importfrom,
+}
+"""What more than its kind is asked of a node."""
 
 
 def _visible(name: str, node: ast.AST) -> None:
@@ -272,42 +341,3 @@ def _check_fields(template: str, node: ast.AST) -> None:
             raise _Doubt("a template reads attributes or items", node)
         if layout:
             _check_fields(layout, node)
-
-
-def _names_bound(tree: ast.Module) -> set[str]:
-    """Every name that the source itself binds, at any level."""
-    bound: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            bound.add(node.id)
-        elif isinstance(node, ast.FunctionDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
-            bound.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            bound |= {alias.asname or alias.name for alias in node.names}
-    return bound
-
-
-def _names_of_typing(tree: ast.Module) -> set[str]:
-    """Every name that the source binds to ``typing`` or to something of it."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.asname or alias.name for alias in node.names if alias.name == "typing"}
-        elif isinstance(node, ast.ImportFrom) and node.module == "typing":
-            found |= {alias.asname or alias.name for alias in node.names}
-    return found
-
-
-def _names_moved(tree: ast.Module) -> set[str]:
-    """Every name that the source deletes, or declares to be another scope's, at any level."""
-    moved: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
-            moved.add(node.id)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            moved |= set(node.names)
-    return moved
