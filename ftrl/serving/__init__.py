@@ -10,10 +10,12 @@ In: an environment with the sources of its tools, or a whole store of them. Out:
 """
 
 from ftrl.serving.play import Play
+from ftrl.serving.playground import Playground
 from ftrl.serving.toolbox import Reply, Toolbox
 
 __all__ = [
     "Play",
+    "Playground",
     "Reply",
     "Toolbox",
 ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ftrl.environments import Environment
 from ftrl.rewards import PROFILES, Context, Scoreboard, TrajectoryMetrics, Turn, profile_named
 from ftrl.sandbox import Sandbox
-from ftrl.serving.toolbox import Reply, Toolbox, made_call, reply
+from ftrl.serving.toolbox import Arguments, Reply, Toolbox, made_call, reply
 from ftrl.tool_calls import ParsedResponse
 
 
@@ -30,7 +29,7 @@ class Play:
         self._sources = dict(sources)
         self._sandbox = sandbox
 
-    def turn(self, calls: Sequence[tuple[str, Mapping[str, Any] | None]]) -> list[Reply]:
+    def turn(self, calls: Sequence[tuple[str, Arguments]]) -> list[Reply]:
         """Make the calls of one turn, (name, arguments) each, side by side.
 
         Raises:

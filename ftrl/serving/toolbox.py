@@ -11,6 +11,9 @@ from ftrl.errors import FtrlError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.tool_calls import ParsedCall, mended
 
+Arguments = Mapping[str, Any] | str | None
+"""Of a call: an object, the JSON text of one as a model wrote it, or nothing, which is an empty object."""
+
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -56,7 +59,7 @@ class Toolbox:
         self._sources = dict(sources)
         self._sandbox = sandbox
 
-    async def call(self, name: str, arguments: Mapping[str, Any] | None) -> Reply:
+    async def call(self, name: str, arguments: Arguments) -> Reply:
         """Call a tool. A tool that does not exist, or that fails, answers with the text that tells so.
 
         Raises:
@@ -69,9 +72,10 @@ class Toolbox:
         return reply(result)
 
 
-def made_call(name: str, arguments: Mapping[str, Any] | None) -> ParsedCall:
-    """A call as the sandbox and the scores take it; no arguments are an empty object."""
-    return ParsedCall(mended(name), mended(json.dumps(dict(arguments or {}), ensure_ascii=False)))
+def made_call(name: str, arguments: Arguments) -> ParsedCall:
+    """A call as the sandbox and the scores take it."""
+    text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments or {}), ensure_ascii=False)
+    return ParsedCall(mended(name), mended(text))
 
 
 def reply(result: CallResult) -> Reply:

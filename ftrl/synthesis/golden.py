@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ftrl.environments.schema import Environment, SubQuestion
+from ftrl.environments.trace import waves
 
 
 def golden_turns(environment: Environment) -> list[str]:
@@ -21,26 +22,6 @@ def golden_turns(environment: Environment) -> list[str]:
         raise ValueError(f"the environment {environment.id} has no trace or no answer to make a trajectory of")
     turns = ["\n".join(_call(step) for step in wave) for wave in waves(environment.trace)]
     return [*turns, environment.answer]
-
-
-def waves(trace: tuple[SubQuestion, ...]) -> list[list[SubQuestion]]:
-    """The sub-questions in the fewest rounds such that each comes after all that it depends on.
-
-    Raises:
-        ValueError: the dependencies run in a circle or lead to a sub-question that is not there.
-    """
-    rounds: list[list[SubQuestion]] = []
-    waiting = list(trace)
-    done: set[str] = set()
-    while waiting:
-        ready = [step for step in waiting if done.issuperset(step.depends_on)]
-        if not ready:
-            stuck = ", ".join(step.id for step in waiting)
-            raise ValueError(f"the dependencies of {stuck} run in a circle or lead nowhere")
-        rounds.append(ready)
-        done.update(step.id for step in ready)
-        waiting = [step for step in waiting if step not in ready]
-    return rounds
 
 
 def _call(step: SubQuestion) -> str:

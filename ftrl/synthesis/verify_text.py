@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from ftrl.environments.schema import Environment, Scenario, SubQuestion
+from ftrl.environments.trace import waves
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.golden import waves
 
 Finding = tuple[str, str]
 """The rule that is broken, and how."""

@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from ftrl.environments import Scenario
+from ftrl.environments.trace import waves
 from ftrl.synthesis import SynthesisConfig
-from ftrl.synthesis.golden import waves
 from ftrl.synthesis.tables.generator import build
 from ftrl.synthesis.tables.world import World
 
