@@ -1,4 +1,4 @@
-"""``ftrl model``: make, fetch and merge models."""
+"""``ftrl model``: make, fetch, merge, compare and graft models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import dataclasses
 import json
 import os
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +17,13 @@ import typer
 if TYPE_CHECKING:
     from ftrl.models import ModelSummary
 
-app = typer.Typer(help="Make, fetch and merge models.", no_args_is_help=True)
+app = typer.Typer(help="Make, fetch, merge, compare and graft models.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+PLAIN_SECONDS = 5.0
+"""Between two lines about the progress."""
 
 
 class Pretrained(str, Enum):
@@ -88,6 +95,87 @@ def merge(
     _plain_when_piped()
     typer.echo(f"merging {checkpoint}", err=True)
     _show(out, models.merge_checkpoint(checkpoint, out, dtype.value if dtype else None), as_json)
+
+
+@app.command()
+def diff(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="Folder of the model before training, local or s3://.")],
+    tuned: Annotated[str, typer.Argument(metavar="TUNED", help="Folder of the model after training.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for diff.json, diff.csv and diff.html.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show what training changed: how far each module of each layer moved. Memory does not grow with the model.
+
+    Example: ftrl model diff models/Qwen3-8B runs/first/iteration-3/policy --out diffs/first
+    """
+    from ftrl import analysis
+    from ftrl.analysis.display import console, tables
+
+    with _through_the_weights("comparing") as watch:
+        found = analysis.diff_models(base, tuned, watch=watch)
+    files = analysis.write_diff(found, out)
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    console().print(tables(found))
+    typer.echo(f"written: {', '.join(files)}")
+
+
+@app.command()
+def graft(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="Folder of the model before training, local or s3://.")],
+    tuned: Annotated[str, typer.Argument(metavar="TUNED", help="Folder of the model after training.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to make.")],
+    layers: Annotated[str, typer.Option(help="all, or a list of: 7, 0-3, lowest:4, highest:25%.")] = "all",
+    modules: Annotated[
+        str,
+        typer.Option(
+            help="all, or a list of: mlp, mlp.down, attention, attention.q, norms, biases, embeddings, lm_head, or "
+            "whatever `ftrl model diff` lists."
+        ),
+    ] = "all",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model that is BASE with TUNED's weights in the chosen layers and modules: what brings the gain?
+
+    Example: ftrl model graft models/Qwen3-8B runs/first/iteration-3/policy --layers lowest:25% --modules mlp --out DIR
+    """
+    from ftrl import analysis
+
+    with _through_the_weights("grafting") as watch:
+        made = analysis.graft_model(base, tuned, out, layers=layers, modules=modules, watch=watch)
+    if as_json:
+        typer.echo(json.dumps({"path": out, **made.model_dump(mode="json")}))
+        return
+    for note in made.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(
+        f"{out}: {len(made.grafted)} tensors from TUNED, {made.different} of them unlike BASE's, with "
+        f"{made.grafted_elements:,} of {made.elements:,} numbers ({made.grafted_elements / made.elements:.1%}); "
+        f"weights {made.weights_hash[:12]}"
+    )
+
+
+@contextmanager
+def _through_the_weights(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """Tell on stderr how far a walk through all weights is: a bar on a terminal, a line now and then elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+            task = bar.add_task(doing)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+        return
+    said = time.monotonic()
+
+    def line(done: int, of: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= PLAIN_SECONDS:
+            said = time.monotonic()
+            typer.echo(f"{doing}: {done:,} of {of:,} numbers", err=True)
+
+    yield line
 
 
 def _plain_when_piped() -> None:
