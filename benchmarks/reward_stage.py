@@ -26,8 +26,8 @@ from pathlib import Path
 
 from published_way import call_here
 
-from ftrl.environments import Environment, open_tasks
-from ftrl.rewards import PROFILES, Context, ResponseScoring, TaskFacts, score_stream
+from ftrl.environments import open_tasks
+from ftrl.rewards import PROFILES, Context, ResponseScoring, ScoredTask, score_stream
 from ftrl.sandbox import Limits, Sandbox
 from ftrl.sandbox.sandbox import CACHE_BYTES
 
@@ -39,12 +39,10 @@ BLOCK = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Item:
-    """A response, and what its task says."""
+    """A response, and its task."""
 
     text: str
-    environment: Environment
-    facts: TaskFacts
-    sources: dict[str, str]
+    task: ScoredTask
 
 
 def responses(tasks: Path, calls: Path, hanging: float) -> list[Item]:
@@ -54,8 +52,7 @@ def responses(tasks: Path, calls: Path, hanging: float) -> list[Item]:
     by_task: dict[int, list[tuple[str, str]]] = {}
     for line in map(json.loads, calls.open(encoding="utf-8")):
         by_task.setdefault(line["task"], []).append((line["name"], line["arguments"]))
-    facts = {row: TaskFacts.of(opened[row]) for row in by_task}
-    sources = {row: {**opened.sources(opened[row]), "hang": HANGING} for row in by_task}
+    scored = {row: ScoredTask.of(opened[row], {**opened.sources(opened[row]), "hang": HANGING}) for row in by_task}
     items = []
     for prompt in range(PROMPTS):
         row = sorted(by_task)[prompt % len(by_task)]
@@ -67,13 +64,13 @@ def responses(tasks: Path, calls: Path, hanging: float) -> list[Item]:
                 if dice.random() < hanging:
                     name, arguments = "hang", "{}"
                 parts.append(f'<tool_call>\n{{"name": "{name}", "arguments": {json.dumps(arguments)}}}\n</tool_call>')
-            items.append(Item("\n".join(parts) or "The answer is 42.", opened[row], facts[row], sources[row]))
+            items.append(Item("\n".join(parts) or "The answer is 42.", scored[row]))
     return items
 
 
 def in_process(item: Item, limit: float) -> float:
     """The published way: parse, run each call here in a thread that is waited for, tick golds, score."""
-    open_golds = {tool: list(values) for tool, values in item.environment.unsolved().items()}
+    open_golds = {tool: list(values) for tool, values in item.task.environment.unsolved().items()}
     made = ticked = 0
     for block in BLOCK.findall(item.text):
         try:
@@ -81,7 +78,7 @@ def in_process(item: Item, limit: float) -> float:
         except ValueError:
             continue
         made += 1
-        output = call_here(call["name"], call["arguments"], item.sources.get(call["name"], ""), limit)
+        output = call_here(call["name"], call["arguments"], item.task.sources.get(call["name"], ""), limit)
         for gold in open_golds.get(call["name"], []):
             if all(
                 part.lower().replace(",", "").strip() in output.lower().replace(",", "") for part in gold.split(", ")
@@ -95,16 +92,17 @@ def in_process(item: Item, limit: float) -> float:
 def score_all(items: Sequence[Item], profiles: Sequence[str], sandbox: Sandbox) -> None:
     """Score every response; one process's share of a step."""
 
-    def scorings() -> Iterator[ResponseScoring]:
+    def scorings() -> Iterator[tuple[None, ResponseScoring]]:
         for item in items:
-            yield ResponseScoring(
+            scoring = ResponseScoring(
                 item.text,
-                item.environment.unsolved(),
-                item.sources,
-                answer=item.environment.answer,
+                item.task.environment.unsolved(),
+                item.task.sources,
+                answer=item.task.environment.answer,
                 profiles=[PROFILES[name] for name in profiles],
-                context=Context(item.facts),
+                context=Context(item.task.facts),
             )
+            yield None, scoring
 
     scored = sum(not isinstance(scores, str) for _, scores in score_stream(scorings(), sandbox))
     if scored != len(items):

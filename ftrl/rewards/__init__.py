@@ -12,7 +12,7 @@ In: an environment's golds, a model's turns, the results of its calls. Out: a ``
 * A result that is a failure of ours (``infrastructure``) is never scored: ``Unscorable`` is raised.
 """
 
-from ftrl.rewards.context import Context, Earlier, TaskFacts
+from ftrl.rewards.context import Context, Earlier, ScoredTask, TaskFacts
 from ftrl.rewards.matching import matches_reference, matches_strict
 from ftrl.rewards.profiles import METRICS, PROFILES, Metric, Profile, profile_named, profiles_from
 from ftrl.rewards.scoreboard import Scoreboard, ScoredCall, TrajectoryMetrics, Unscorable
@@ -40,6 +40,7 @@ __all__ = [
     "Score",
     "Scoreboard",
     "ScoredCall",
+    "ScoredTask",
     "TaskFacts",
     "Tick",
     "TrajectoryMetrics",

@@ -110,6 +110,25 @@ class TaskFacts:
 
 
 @dataclass(frozen=True)
+class ScoredTask:
+    """A task as a scorer of many responses keeps it.
+
+    Attributes:
+        sources: tool name to source.
+        facts: what a strict scorer knows of it.
+    """
+
+    environment: Environment
+    sources: Mapping[str, str]
+    facts: TaskFacts
+
+    @classmethod
+    def of(cls, environment: Environment, sources: Mapping[str, str]) -> ScoredTask:
+        """The task of an environment."""
+        return cls(environment, sources, TaskFacts.of(environment))
+
+
+@dataclass(frozen=True)
 class Context:
     """The state in which a response was given.
 

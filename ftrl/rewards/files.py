@@ -9,17 +9,15 @@ number.
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ftrl import storage
-from ftrl.environments import Environment, Tasks
+from ftrl.environments import Tasks
 from ftrl.errors import InputError
-from ftrl.rewards.context import Context, Earlier, TaskFacts
+from ftrl.rewards.context import Context, Earlier, ScoredTask
 from ftrl.rewards.profiles import Profile, check_metric, profiles_from
 from ftrl.rewards.scoreboard import Unscorable
 from ftrl.rewards.scoring import ResponseScoring, Score, score_trajectories
@@ -86,23 +84,14 @@ class _Tally:
         return FileReport(lines=self.lines, unscored=self.unscored, mean=self.total / scored if scored else None)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A task, the sources of its tools, and what a strict scorer knows of it."""
-
-    environment: Environment
-    sources: Mapping[str, str]
-    facts: TaskFacts
-
-
 class _TaskRows:
     """Tasks by row, each read once."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._seen: dict[int, _Row] = {}
+        self._seen: dict[int, ScoredTask] = {}
 
-    def get(self, row: int, file: str, line: int) -> _Row:
+    def get(self, row: int, file: str, line: int) -> ScoredTask:
         if row not in self._seen:
             if row >= len(self._tasks):
                 raise InputError(
@@ -112,7 +101,7 @@ class _TaskRows:
                     field="task",
                 )
             environment = self._tasks[row]
-            self._seen[row] = _Row(environment, self._tasks.sources(environment), TaskFacts.of(environment))
+            self._seen[row] = ScoredTask.of(environment, self._tasks.sources(environment))
         return self._seen[row]
 
 
@@ -131,31 +120,28 @@ def score_responses_file(
     rows, tally = _TaskRows(tasks), _Tally()
     profiles = profiles_from(profile)
     with storage.writing(out) as file:
-        waiting: deque[dict[str, Any]] = deque()
-
-        def scorings() -> Iterator[ResponseScoring]:
-            for at, raw, line in _lines(responses, ResponseLine):
-                waiting.append(raw)
-                yield _scoring(line, rows.get(line.task, responses, at), metric, profiles)
-
-        for _, scores in score_stream(scorings(), sandbox):
+        scorings = (
+            (raw, _scoring(line, rows.get(line.task, responses, at), metric, profiles))
+            for at, raw, line in _lines(responses, ResponseLine)
+        )
+        for raw, scores in score_stream(scorings, sandbox):
             results = [_response_result(score) for score in _one_each(scores, len(profiles))]
             tally.add(results[0]["score"])
-            file.write(_json_line({**waiting.popleft(), **_side_by_side(results, profiles)}))
+            file.write(_json_line({**raw, **_side_by_side(results, profiles)}))
     return tally.report()
 
 
-def _scoring(line: ResponseLine, row: _Row, metric: str, profiles: tuple[Profile, ...]) -> ResponseScoring:
+def _scoring(line: ResponseLine, task: ScoredTask, metric: str, profiles: tuple[Profile, ...]) -> ResponseScoring:
     history = tuple(Earlier(call.name, call.arguments, call.output) for call in line.history)
     return ResponseScoring(
         line.response,
-        row.environment.unsolved() if line.unsolved is None else line.unsolved,
-        row.sources,
-        answer=row.environment.answer,
+        task.environment.unsolved() if line.unsolved is None else line.unsolved,
+        task.sources,
+        answer=task.environment.answer,
         solve_rate=line.solve_rate or 0.0,
         metric=metric,
         profiles=profiles,
-        context=Context(row.facts, history),
+        context=Context(task.facts, history),
     )
 
 
@@ -198,16 +184,16 @@ def score_trajectories_file(
     profiles = profiles_from(profile)
     with storage.writing(out) as file:
         for number, raw, line in _lines(trajectories, TrajectoryLine):
-            row = rows.get(line.task, trajectories, number)
+            task = rows.get(line.task, trajectories, number)
             try:
                 scores = score_trajectories(
                     line.turns,
-                    row.environment.unsolved(),
-                    row.sources,
+                    task.environment.unsolved(),
+                    task.sources,
                     sandbox,
                     max_turns=line.max_turns,
                     profiles=profiles,
-                    context=Context(row.facts),
+                    context=Context(task.facts),
                 )
                 results = [score.model_dump(mode="json") for score in scores]
             except Unscorable:

@@ -14,38 +14,38 @@ Item = TypeVar("Item")
 
 
 def score_stream(
-    scorings: Iterable[ResponseScoring], sandbox: Sandbox
-) -> Iterator[tuple[ResponseScoring, list[Score] | str]]:
+    scorings: Iterable[tuple[Item, ResponseScoring]], sandbox: Sandbox
+) -> Iterator[tuple[Item, list[Score] | str]]:
     """Score any number of responses, in order and in bounded memory; calls that hang hold up no other response.
 
     Args:
-        scorings: the responses.
+        scorings: the responses, each with something that tells the caller which it is.
         sandbox: where their calls run.
 
     Yields:
-        Each response and its scores, one a profile; in place of scores that could not be had through a fault of ours,
-        why.
+        What came with each response, and its scores, one a profile; in place of scores that could not be had through a
+        fault of ours, why.
     """
-    probed = _with_results(_probes(_with_results(((one, one.calls) for one in scorings), sandbox)), sandbox)
-    for (scoring, fault), results in probed:
+    answered = _with_results((((item, one), one.calls) for item, one in scorings), sandbox)
+    for (item, scoring, fault), results in _with_results(_probes(answered), sandbox):
         if fault is not None:
-            yield scoring, fault
+            yield item, fault
             continue
         try:
-            yield scoring, scoring.scores(results)
+            yield item, scoring.scores(results)
         except Unscorable as error:
-            yield scoring, str(error)
+            yield item, str(error)
 
 
 def _probes(
-    answered: Iterable[tuple[ResponseScoring, list[CallResult]]],
-) -> Iterator[tuple[tuple[ResponseScoring, str | None], list[Call]]]:
-    for scoring, results in answered:
+    answered: Iterable[tuple[tuple[Item, ResponseScoring], list[CallResult]]],
+) -> Iterator[tuple[tuple[Item, ResponseScoring, str | None], list[Call]]]:
+    for (item, scoring), results in answered:
         try:
             probes, fault = scoring.probes(results), None
         except Unscorable as error:
             probes, fault = [], str(error)
-        yield (scoring, fault), probes
+        yield (item, scoring, fault), probes
 
 
 def _with_results(

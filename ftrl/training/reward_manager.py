@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
-from ftrl.environments import Environment, EnvironmentStore
-from ftrl.rewards import Context, Earlier, ResponseScoring, TaskFacts, profile_named, profiles_from
+from ftrl.environments import EnvironmentStore
+from ftrl.rewards import Context, Earlier, ResponseScoring, ScoredTask, profile_named, profiles_from
 from ftrl.sandbox.service import NodeSandbox
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A task as the reward needs it."""
-
-    environment: Environment
-    sources: dict[str, str]
-    facts: TaskFacts
 
 
 class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
@@ -38,14 +28,12 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         self._profiles = profiles_from(profile_named(settings.profile))
         self._store = EnvironmentStore.open(settings.environments)
         self._sandbox = NodeSandbox(settings.sandbox_workers)
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, ScoredTask] = {}
 
-    def _task(self, environment_id: str) -> _Task:
+    def _task(self, environment_id: str) -> ScoredTask:
         if environment_id not in self._tasks:
             environment = self._store.get(environment_id)
-            self._tasks[environment_id] = _Task(
-                environment, self._store.sources(environment), TaskFacts.of(environment)
-            )
+            self._tasks[environment_id] = ScoredTask.of(environment, self._store.sources(environment))
         return self._tasks[environment_id]
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
