@@ -35,6 +35,8 @@ from ftrl.errors import FtrlError, InputError
 
 MANIFEST = "manifest.json"
 TABLES = ("environments", "sources")
+CONSTRUCTION = "construction"
+"""A folder that a store may have for the records of how it was made; nothing that reads a store looks into it."""
 
 
 class Manifest(Record):
@@ -265,8 +267,9 @@ def _refuse_foreign_folder(path: str) -> None:
         names = {entry.rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(inner, detail=False)}
     except FileNotFoundError:
         return
-    # The folders of an interrupted writer may be there: nothing in them is worth keeping.
-    if foreign := sorted(names - set(TABLES)):
+    # The folders of an interrupted writer may be there: nothing in them is worth keeping. What a synthesis records
+    # beside its store may be older than the store.
+    if foreign := sorted(names - {*TABLES, CONSTRUCTION}):
         raise InputError(f"this folder holds other things ({foreign[0]}); choose a new or empty one", file=path)
 
 

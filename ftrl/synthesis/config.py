@@ -59,7 +59,10 @@ class SynthesisConfig(BaseModel):
     types: float | None = Field(
         default=None, ge=0, le=1, description="Type generalisation: share of tools that take lists and objects."
     )
-    workers: int = Field(default=2, ge=1, description="Sandbox workers that verify.")
+    exclude: tuple[str, ...] = Field(
+        default=(), description="Evaluation sets, as TASKS: nothing that overlaps with them is accepted."
+    )
+    workers: int = Field(default=2, ge=1, description="How many verify side by side; Ray actors in a large run.")
     resume: bool = Field(default=False, description="Go on behind the last item of a store that is there.")
 
     @field_validator("hops", "branches")
@@ -77,6 +80,27 @@ class SynthesisConfig(BaseModel):
         return value
 
 
+class StageReport(BaseModel):
+    """What a stage did.
+
+    Attributes:
+        entered: products that it was given; what is drawn anew counts again.
+        left: products that it made of them.
+        rejected: products that it rejected, by rule.
+        in_flight: products that it is at work on.
+        repeated: products that it was given again, because a worker died under them.
+        seconds: time of its calls, of those side by side too.
+    """
+
+    name: str
+    entered: int
+    left: int
+    rejected: dict[str, int]
+    in_flight: int
+    repeated: int
+    seconds: float
+
+
 class SynthesisReport(BaseModel):
     """What a run made. An item is an index; a candidate is one attempt at it.
 
@@ -90,10 +114,10 @@ class SynthesisReport(BaseModel):
         examples: the first few rejections, in words.
         scenarios: accepted environments by scenario.
         calls: sandbox calls that verified the accepted ones, by purpose.
-        means: tools, parameters_per_tool, question_characters, documents_characters,
-        code_characters_per_tool,
+        means: tools, parameters_per_tool, question_characters, documents_characters, code_characters_per_tool,
             golden_calls: per accepted environment.
-        seconds: wall clock, the start of the sandbox included.
+        stages: what each stage did, in their order.
+        seconds: wall clock, all starting included.
     """
 
     out: str
@@ -107,6 +131,7 @@ class SynthesisReport(BaseModel):
     scenarios: dict[str, int] = Field(default_factory=dict)
     calls: dict[str, int] = Field(default_factory=dict)
     means: dict[str, float] = Field(default_factory=dict)
+    stages: list[StageReport] = Field(default_factory=list)
     seconds: float = 0.0
 
     @property

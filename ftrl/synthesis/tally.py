@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
-from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.config import SynthesisReport
-from ftrl.synthesis.verify import Rejection, Verified
+from ftrl.environments import Environment
+from ftrl.synthesis.config import StageReport, SynthesisReport
+from ftrl.synthesis.verify import Rejection
 
 _EXAMPLES = 10
 """Rejections that the report tells in words."""
+
+
+class Counted(Protocol):
+    """An environment that was written, with what proved it."""
+
+    @property
+    def environment(self) -> Environment:
+        """What was written."""
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Tool name to source."""
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Sandbox calls by purpose."""
+
+
+class StageCounted(Protocol):
+    """What a stage has done so far."""
+
+    name: str
+    entered: int
+    left: int
+    rejected: Counter[str]
+    in_flight: int
+    repeated: int
+    seconds: float
 
 
 class Tally:
@@ -25,11 +55,11 @@ class Tally:
         self._sums: Counter[str] = Counter()
         self._given_up = 0
 
-    def accept(self, candidate: Candidate, verified: Verified) -> None:
+    def accept(self, finished: Counted) -> None:
         """Count an environment that was written."""
-        environment = candidate.environment
+        environment = finished.environment
         self._scenarios[environment.scenario.value] += 1
-        self._calls.update(verified.calls)
+        self._calls.update(finished.calls)
         tools = environment.tools
         parameters = sum(len(tool["function"]["parameters"]["properties"]) for tool in tools)
         self._sums["tools"] += len(tools)
@@ -37,7 +67,7 @@ class Tally:
         self._sums["golden_calls"] += len(environment.trace)
         self._sums["question_characters"] += len(environment.question)
         self._sums["documents_characters"] += sum(len(json.dumps(tool)) for tool in tools)
-        self._sums["code_characters"] += sum(len(source) for source in candidate.sources.values())
+        self._sums["code_characters"] += sum(len(source) for source in finished.sources.values())
 
     def reject(self, index: int, rejection: Rejection) -> None:
         """Count a candidate that was rejected."""
@@ -49,7 +79,7 @@ class Tally:
         """Count items of which every attempt was rejected."""
         self._given_up += items
 
-    def report(self, done: int, seconds: float) -> SynthesisReport:
+    def report(self, done: int, seconds: float, stages: Sequence[StageCounted] = ()) -> SynthesisReport:
         """The report so far: ``done`` items, in so many seconds."""
         accepted = self._scenarios.total()
         return self._empty.model_copy(
@@ -64,6 +94,7 @@ class Tally:
                 "calls": dict(sorted(self._calls.items())),
                 "means": self._means(accepted),
                 "seconds": seconds,
+                "stages": [_told(stage) for stage in stages],
             }
         )
 
@@ -77,3 +108,15 @@ class Tally:
             "parameters_per_tool": round(sums["parameters"] / tools, 2),
             "code_characters_per_tool": round(sums["code_characters"] / tools, 2),
         }
+
+
+def _told(stage: StageCounted) -> StageReport:
+    return StageReport(
+        name=stage.name,
+        entered=stage.entered,
+        left=stage.left,
+        rejected=dict(stage.rejected.most_common()),
+        in_flight=stage.in_flight,
+        repeated=stage.repeated,
+        seconds=round(stage.seconds, 3),
+    )

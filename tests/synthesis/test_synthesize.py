@@ -10,7 +10,7 @@ from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, synthesize
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.pipeline import run as pipeline
+from ftrl.synthesis.pipeline import generator, run, writing
 from ftrl.synthesis.tables.facts import Facts
 
 
@@ -87,8 +87,9 @@ def test_resume_with_other_options_is_refused(config):
 
 
 def test_a_run_that_breaks_off_keeps_the_blocks_before_and_can_be_resumed(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "BATCH", 2)
-    monkeypatch.setattr(pipeline, "BLOCK", 4)
+    monkeypatch.setattr(run, "BATCH", 2)
+    monkeypatch.setattr(run, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(writing, "BLOCK", 4)
 
     def interrupt(report: SynthesisReport) -> None:
         if report.done >= 6:
@@ -108,8 +109,8 @@ def test_an_item_that_is_rejected_is_drawn_anew_and_counted(config, monkeypatch)
         made = honest(config, facts, index, attempt)
         return constant_tool(made) if (index, attempt) in ((2, 0), (4, 0), (4, 1), (4, 2)) else made
 
-    honest = pipeline.build
-    monkeypatch.setattr(pipeline, "build", build)
+    honest = generator.build
+    monkeypatch.setattr(generator, "build", build)
     report = synthesize(config)
     store = EnvironmentStore.open(config.out)
     assert report.rejections == {"counterfactual_call_ticks": 4}
@@ -120,8 +121,8 @@ def test_an_item_that_is_rejected_is_drawn_anew_and_counted(config, monkeypatch)
 
 
 def test_a_run_without_any_sound_item_fails_and_says_why(config, monkeypatch):
-    honest = pipeline.build
-    monkeypatch.setattr(pipeline, "build", lambda *item: constant_tool(honest(*item)))
+    honest = generator.build
+    monkeypatch.setattr(generator, "build", lambda *item: constant_tool(honest(*item)))
     with pytest.raises(FtrlError, match="counterfactual_call_ticks"):
         synthesize(config.model_copy(update={"count": 2}))
 

@@ -1,135 +1,136 @@
-"""Build, verify, write: the loop around the stages.
+"""``synthesize``: a generator's stages, verification behind them, the store at the end.
 
-Items go in batches, since verification is cheapest in bulk; memory holds one batch. The store is committed
-block by block, so that an interrupted run keeps what it has and ``resume`` goes on behind it.
+A small run works in this process, since a Ray takes longer to start than it would save; any other on Ray actors.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
-from ftrl.environments import EnvironmentStore
-from ftrl.environments.store import is_store
+from ftrl.environments import EnvironmentStore, is_store
 from ftrl.errors import FtrlError, InputError
-from ftrl.sandbox import Sandbox
-from ftrl.synthesis.candidate import Candidate
+from ftrl.ray_session import ray_session
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
-from ftrl.synthesis.tables.facts import Facts, NothingToAsk
-from ftrl.synthesis.tables.generator import build, opened_facts
+from ftrl.synthesis.pipeline.flow import Flow
+from ftrl.synthesis.pipeline.generator import BATCH, Generator, generator_of
+from ftrl.synthesis.pipeline.journal import Journal
+from ftrl.synthesis.pipeline.stage import StageSpec
+from ftrl.synthesis.pipeline.verification import VerifyStage
+from ftrl.synthesis.pipeline.workers import workers_of
+from ftrl.synthesis.pipeline.writing import StoreWriting
 from ftrl.synthesis.tally import Tally
-from ftrl.synthesis.verify import Rejection, Verified, verify
 
-BATCH = 64
-"""Items that are verified together."""
+SMALL = 256
+"""A run of no more items than this works in this process."""
 
-BLOCK = 32 * BATCH
-"""Items after which the store is committed."""
+WINDOW = 4
+"""How often the items that the stages can hold may be begun and not settled: room for stragglers."""
 
-ATTEMPTS = 3
-"""How often an item is drawn anew before it is given up."""
+PROGRESS_SECONDS = 0.2
 
 Progress = Callable[[SynthesisReport], None]
-"""Told after each batch how far the run is."""
+"""Told now and then how far the run is."""
 
 
 def synthesize(config: SynthesisConfig, progress: Progress | None = None) -> SynthesisReport:
     """Make verified environments and write them to a store.
 
-    Every environment in the store passed every rule of ``verify``. The same configuration makes the same
-    environments, in the same order; a larger ``count`` adds to them.
+    Every environment in the store passed every rule of ``verify``, is like no other of the store and like none of
+    ``config.exclude``. The same configuration makes the same environments, in the same order; a larger ``count``
+    adds to them.
 
     Raises:
         InputError: the generator is not available, or there is a store already that does not fit.
-        FtrlError: not one item was accepted, or the sandbox cannot run.
+        FtrlError: not one item was accepted, or a stage failed by no fault of an item; what was finished is kept.
     """
-    if config.generator == "llm":
-        raise InputError(
-            "the llm generator is not available yet in this version; use --generator tables",
-            field="generator",
-        )
+    generator = generator_of(config)
     started = time.monotonic()
-    with opened_facts(config) as facts:
-        first, kept = _resume_point(config, facts)
-        tally = Tally(SynthesisReport(out=config.out, kept=kept))
-        _write(config, facts, range(first, config.count), tally, started, progress)
-    report = tally.report(config.count, time.monotonic() - started)
+    kept = EnvironmentStore.open(config.out) if config.resume and is_store(config.out) else None
+    first = 0 if kept is None else _behind(kept, generator)
+    on_ray = generator.ray or config.count - first > SMALL
+    tally = Tally(SynthesisReport(out=config.out, kept=len(kept) if kept is not None else 0))
+    with ray_session() if on_ray else nullcontext() as ray:
+        run = _Run(config, generator, ray, tally, progress, started)
+        asyncio.run(run.go(kept, first))
+    report = run.report(end=True)
     if report.candidates and not report.accepted:
         raise FtrlError(f"none of {report.candidates} candidates was accepted; the first: {report.examples[0]}")
     return report
 
 
-def _write(
-    config: SynthesisConfig, facts: Facts, items: range, tally: Tally, started: float, progress: Progress | None
-) -> None:
-    with Sandbox(workers=config.workers) as sandbox:
-        for block in _cut(items, BLOCK):
-            with EnvironmentStore.create(config.out, append=block.start > 0) as writer:
-                for batch in _cut(block, BATCH):
-                    for candidate, verified in _accepted(config, facts, batch, sandbox, tally):
-                        provenance = {**candidate.environment.provenance, "verified": verified.calls}
-                        environment = candidate.environment.model_copy(update={"provenance": provenance})
-                        writer.add(environment, candidate.sources)
-                        tally.accept(candidate, verified)
-                    if progress is not None:
-                        progress(tally.report(batch.stop, time.monotonic() - started))
+class _Run:
+    """One call of ``synthesize``."""
+
+    def __init__(
+        self,
+        config: SynthesisConfig,
+        generator: Generator,
+        ray: Any | None,
+        tally: Tally,
+        progress: Progress | None,
+        started: float,
+    ) -> None:
+        self._config = config
+        self._generator = generator
+        self._ray = ray
+        self._tally = tally
+        self._progress = progress
+        self._started = started
+        self._told = 0.0
+
+    async def go(self, kept: EnvironmentStore | None, first: int) -> None:
+        """Do it all.
+
+        Raises:
+            FtrlError: see ``synthesize``; says how to go on.
+        """
+        stages = (*self._generator.stages, self._verification())
+        window = WINDOW * sum(spec.batch * spec.in_flight * spec.actors for spec in stages)
+        given_up = Journal(self._config.out).given_up() if kept is not None else set()
+        items = (item for item in self._generator.items(first) if item.index not in given_up)
+        try:
+            with StoreWriting(self._config.out, kept, first, self._tally, self._tell) as self._writing:
+                workers = workers_of(stages, self._ray)
+                self._flow = Flow(stages, workers, self._writing, self._generator.attempts, window)
+                await self._flow.run(items)
+        except InputError:
+            raise
+        except FtrlError as error:
+            raise FtrlError(f"{error} ({self._how_to_go_on()})") from error
+        self._tell(now=True)
+
+    def report(self, *, end: bool = False) -> SynthesisReport:
+        """How far the run is."""
+        done = self._config.count if end else self._writing.next
+        return self._tally.report(done, time.monotonic() - self._started, self._flow.counts)
+
+    def _tell(self, *, now: bool = False) -> None:
+        if self._progress is not None and (now or time.monotonic() - self._told >= PROGRESS_SECONDS):
+            self._progress(self.report())
+            self._told = time.monotonic()
+
+    def _verification(self) -> StageSpec:
+        workers, exclude = self._config.workers, self._config.exclude
+        here = self._ray is None
+        factory = partial(VerifyStage, workers if here else 1, exclude)
+        return StageSpec("verify", factory, actors=1 if here else workers, in_flight=2, batch=BATCH)
+
+    def _how_to_go_on(self) -> str:
+        finished = self.report().accepted
+        if not is_store(self._config.out):
+            return "nothing was finished before that"
+        return f"{finished} environments of this run are in {self._config.out}; --resume goes on behind them"
 
 
-def _accepted(
-    config: SynthesisConfig, facts: Facts, batch: range, sandbox: Sandbox, tally: Tally
-) -> Iterator[tuple[Candidate, Verified]]:
-    """The batch's items that hold, in order; those rejected are drawn anew, together."""
-    accepted: dict[int, tuple[Candidate, Verified]] = {}
-    missing = list(batch)
-    for attempt in range(ATTEMPTS):
-        drawn = {index: _draw(config, facts, index, attempt) for index in missing}
-        candidates = {index: made for index, made in drawn.items() if isinstance(made, Candidate)}
-        verdicts = dict(zip(candidates, verify(list(candidates.values()), sandbox), strict=True))
-        rejected = []
-        for index, made in drawn.items():
-            verdict = made if isinstance(made, Rejection) else verdicts[index]
-            if isinstance(verdict, Rejection):
-                tally.reject(index, verdict)
-                rejected.append(index)
-            else:
-                accepted[index] = (candidates[index], verdict)
-        missing = rejected
-        if not missing:
-            break
-    tally.give_up(len(missing))
-    for index in batch:
-        if index in accepted:
-            yield accepted[index]
-
-
-def _draw(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate | Rejection:
-    try:
-        return build(config, facts, index, attempt)
-    except NothingToAsk as nothing:
-        return Rejection("nothing_to_ask", str(nothing))
-
-
-def _resume_point(config: SynthesisConfig, facts: Facts) -> tuple[int, int]:
-    """The first item to make, and how many environments the store has."""
-    if not config.resume or not is_store(config.out):
-        return 0, 0
-    store = EnvironmentStore.open(config.out)
-    if not len(store):
-        raise InputError("the store to resume is empty; remove it and start anew", file=config.out)
-    last = store[len(store) - 1]
-    index = last.provenance.get("index")
-    if last.provenance.get("generator") != "tables" or not isinstance(index, int):
-        raise InputError("the store to resume was not made by the tables generator", file=config.out)
-    attempt = last.provenance.get("attempt", 0)
-    if build(config, facts, index, attempt).environment.id != last.id:
-        raise InputError(
-            f"the last environment (item {index}) is not what these options make; resume with the same seed, "
-            "split, scenarios, style and distractors, in the same version of ftrl",
-            file=config.out,
-        )
-    return index + 1, len(store)
-
-
-def _cut(items: range, size: int) -> Iterator[range]:
-    for start in range(items.start, items.stop, size):
-        yield range(start, min(start + size, items.stop))
+def _behind(kept: EnvironmentStore, generator: Generator) -> int:
+    """The first item behind the last one of a store."""
+    if not len(kept):
+        raise InputError("the store to resume is empty; remove it and start anew", file=kept.path)
+    last = kept[len(kept) - 1]
+    generator.check(last)
+    return int(last.provenance["index"]) + 1
