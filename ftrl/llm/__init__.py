@@ -16,8 +16,9 @@ from ftrl.llm.answers import answer_schema
 from ftrl.llm.budget import Budget, BudgetSpent, LocalBudget
 from ftrl.llm.conversation import Prompt, Unusable, ask
 from ftrl.llm.exchanges import Exchange, ExchangeFolder, Exchanges, Message, Recording, Usage, read_recording, record_to
-from ftrl.llm.language_model import LanguageModel, ModelFailure
+from ftrl.llm.language_model import LanguageModel
 from ftrl.llm.ledger import Totals, ledger
+from ftrl.llm.provider import ModelFailure, ModelRefused
 from ftrl.llm.settings import ModelSettings, Price
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "LocalBudget",
     "Message",
     "ModelFailure",
+    "ModelRefused",
     "ModelSettings",
     "Price",
     "Prompt",

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from ftrl.errors import FtrlError
 from ftrl.llm.budget import Budget
-from ftrl.llm.exchanges import Exchange, Exchanges, Message, Question, Usage
+from ftrl.llm.exchanges import Exchange, Exchanges, Message, Question
+from ftrl.llm.provider import Provider, usage_of
 from ftrl.llm.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from inspect_ai.model import GenerateConfig, Model, ModelOutput
-
-_CAUSE_CHARACTERS = 300
-
-
-class ModelFailure(FtrlError):
-    """A model could not be asked, however often it was tried: nobody's wrong answer."""
+    from inspect_ai.model import GenerateConfig, ModelOutput
 
 
 class LanguageModel:
@@ -39,7 +32,7 @@ class LanguageModel:
         self._exchanges = exchanges
         self._budget = budget
         self._stage = stage
-        self._model: Model | None = None
+        self._provider = Provider(settings)
         self._under_way: dict[str, asyncio.Task[Exchange]] = {}
 
     def question(self, messages: tuple[Message, ...], answer: dict[str, Any] | None, sample: int) -> Question:
@@ -84,7 +77,7 @@ class LanguageModel:
         await self._budget.admit()
         started = time.monotonic()
         output = await self._generate(question)
-        usage = _usage(output)
+        usage = usage_of(output)
         exchange = Exchange(
             key=question.key,
             stage=self._stage,
@@ -94,7 +87,7 @@ class LanguageModel:
             text=output.completion,
             stop=str(output.stop_reason),
             usage=usage,
-            usd=self._usd(output),
+            usd=self._provider.usd(output),
             seconds=round(time.monotonic() - started, 3),
         )
         await self._exchanges.keep(exchange)
@@ -106,89 +99,14 @@ class LanguageModel:
 
         kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
         messages = [kinds[message.role](content=message.content) for message in question.messages]
-        try:
-            if self._model is None:
-                self._model = self._open()
-            output = await self._model.generate(messages, config=self._config(question.answer))
-        # Each provider's package has errors of its own; whatever they are called, the model could not be asked.
-        except Exception as error:
-            raise ModelFailure(f"{self.settings.model} can't be asked: {_cause(error)}") from error
-        if output.error:
-            raise ModelFailure(f"{self.settings.model} can't be asked: {output.error[:_CAUSE_CHARACTERS]}")
-        return output
-
-    def _open(self) -> Model:
-        from inspect_ai.model import get_model
-
-        settings = self.settings
-        arguments: dict[str, Any] = {}
-        if settings.model.startswith("openai-api/"):
-            arguments["client_timeout"] = float(settings.timeout)
-            service = settings.model.split("/")[1].upper().replace("-", "_")
-            if settings.base_url is not None and not os.environ.get(f"{service}_API_KEY"):
-                # A server of one's own mostly wants no key, and the client refuses to go without one.
-                arguments["api_key"] = "none"
-        return get_model(settings.model, base_url=settings.base_url, memoize=False, **arguments)
+        return await self._provider.generate(messages, self._config(question.answer))
 
     def _config(self, answer: dict[str, Any] | None) -> GenerateConfig:
-        from inspect_ai.model import GenerateConfig, ResponseSchema
+        if answer is None or not self.settings.structured:
+            return self._provider.config()
+        from inspect_ai.model import ResponseSchema
         from inspect_ai.util import JSONSchema
 
-        settings = self.settings
-        schema = None
-        if answer is not None and settings.structured:
-            name = str(answer.get("title", "answer"))
-            schema = ResponseSchema(name=name, json_schema=JSONSchema.model_validate(answer), strict=True)
-        return GenerateConfig(
-            max_retries=settings.retries,
-            attempt_timeout=settings.timeout,
-            max_connections=settings.connections,
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-            seed=settings.seed,
-            reasoning_effort=settings.reasoning_effort,
-            response_schema=schema,
-        )
-
-    def _usd(self, output: ModelOutput) -> float | None:
-        from inspect_ai.model import ModelCost, compute_model_cost, get_model_info
-
-        usage = output.usage
-        if usage is None:
-            return None
-        if (price := self.settings.price) is not None:
-            cost = ModelCost(
-                input=price.input, output=price.output, input_cache_read=price.input, input_cache_write=price.input
-            )
-            return compute_model_cost(cost, usage)
-        if usage.total_cost is not None:
-            return usage.total_cost
-        info = get_model_info(self.settings.model)
-        return None if info is None or info.cost is None else compute_model_cost(info.cost, usage)
-
-
-def _usage(output: ModelOutput) -> Usage | None:
-    usage = output.usage
-    if usage is None:
-        return None
-    return Usage(
-        input=usage.input_tokens,
-        output=usage.output_tokens,
-        cache_read=usage.input_tokens_cache_read or 0,
-        cache_write=usage.input_tokens_cache_write or 0,
-    )
-
-
-def _cause(error: BaseException) -> str:
-    """The reason at the bottom: retries and Inspect's report of a request wrap it."""
-    from tenacity import RetryError
-
-    while True:
-        if isinstance(error, RetryError) and (inner := error.last_attempt.exception()) is not None:
-            error = inner
-        elif type(error).__name__ == "ModelGenerateError" and error.__cause__ is not None:
-            error = error.__cause__
-        else:
-            break
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:_CAUSE_CHARACTERS]}"
+        name = str(answer.get("title", "answer"))
+        schema = ResponseSchema(name=name, json_schema=JSONSchema.model_validate(answer), strict=True)
+        return self._provider.config(response_schema=schema)
