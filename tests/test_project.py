@@ -75,7 +75,7 @@ def test_every_room_has_an_import_contract_and_every_other_room_says_whether_it_
 
 
 def test_all_requirements_of_all_extras_can_be_read() -> None:
-    assert set(project()["optional-dependencies"]) == {"cpu", "gpu", "dev"}
+    assert set(project()["optional-dependencies"]) == {"cpu", "gpu", "google", "dev"}
     for group in (project()["dependencies"], *project()["optional-dependencies"].values()):
         names = [canonicalize_name(Requirement(text).name) for text in group]
         assert len(names) == len(set(names))

@@ -15,10 +15,12 @@ class Deployment:
     Attributes:
         source: one function, named as the document says.
         known: calls that the tool must answer, each with its arguments; ``verify`` tries them.
+        near: calls that come close to a golden one and mean something else: they may fail, but must bring no gold.
     """
 
     source: str
     known: tuple[dict[str, Any], ...]
+    near: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,13 @@ class Candidate:
     Attributes:
         environment: its provenance says nothing of verification yet.
         deployments: tool name to code, in the order of the tools.
+        chosen: whether the generator was free to choose what is asked, and so to avoid values that the published
+            matching finds by chance ("1" in "2010"). What a user asks is held to matching by value instead.
     """
 
     environment: Environment
     deployments: dict[str, Deployment]
+    chosen: bool = True
 
     @property
     def sources(self) -> dict[str, str]:

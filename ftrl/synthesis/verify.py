@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from ftrl.errors import FtrlError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.synthesis.candidate import Candidate
+from ftrl.synthesis.finding import Finding
 from ftrl.synthesis.trial import trial_call, trial_outcomes
 from ftrl.synthesis.verify_calls import Check, checks, judge
-from ftrl.synthesis.verify_text import Finding, read
+from ftrl.synthesis.verify_text import read
 
 _TRIALS = 3
 """How often a call is made that the sandbox, by its own fault, does not run."""
@@ -51,20 +52,19 @@ def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified |
     """
     findings = [read(candidate) for candidate in candidates]
     plans = [[] if finding else checks(candidate) for candidate, finding in zip(candidates, findings, strict=True)]
-    calls = [_calls(candidate, plan) for candidate, plan in zip(candidates, plans, strict=True)]
+    calls = [calls_for(candidate.sources, plan) for candidate, plan in zip(candidates, plans, strict=True)]
     results = iter(_run([call for few in calls for call in few], sandbox))
     verdicts: list[Verified | Rejection] = []
-    for finding, plan, few in zip(findings, plans, calls, strict=True):
-        broken = finding or _judge(plan, [next(results) for _ in few])
+    for candidate, finding, plan, few in zip(candidates, findings, plans, calls, strict=True):
+        broken = finding or judge_all(plan, [next(results) for _ in few], candidate.chosen)
         verdicts.append(Rejection(*broken) if broken else Verified(_count(plan)))
     return verdicts
 
 
-def _calls(candidate: Candidate, plan: list[Check]) -> list[Call]:
-    """The golden calls one by one, then all checks as one call; nothing for a candidate that is out already."""
+def calls_for(sources: dict[str, str], plan: list[Check]) -> list[Call]:
+    """The golden calls one by one, then all checks as one call; nothing for a plan of nothing."""
     if not plan:
         return []
-    sources = candidate.sources
     golden = [
         Call(check.tool, json.dumps(check.arguments, ensure_ascii=False), sources[check.tool])
         for check in plan
@@ -73,7 +73,14 @@ def _calls(candidate: Candidate, plan: list[Check]) -> list[Call]:
     return [*golden, trial_call(sources, [(check.tool, check.arguments) for check in plan])]
 
 
-def _judge(plan: list[Check], results: list[CallResult]) -> Finding | None:
+def judge_all(plan: list[Check], results: list[CallResult], chosen: bool = True) -> Finding | None:
+    """The first rule that is broken by what came of the calls of a plan.
+
+    Args:
+        plan: the checks, golden ones first.
+        results: of the calls that ``calls_for`` made of it.
+        chosen: see ``Candidate``.
+    """
     *golden, last = results
     for check, result in zip(plan, golden, strict=False):
         if result.status != CallStatus.OK:
@@ -82,7 +89,7 @@ def _judge(plan: list[Check], results: list[CallResult]) -> Finding | None:
     if outcomes is None:
         return "trial_fails", f"the calls together: {last.status.value}, {last.output[:200]}"
     for check, outcome in zip(plan, outcomes, strict=True):
-        if finding := judge(check, outcome):
+        if finding := judge(check, outcome, chosen):
             return finding
     for check, result, outcome in zip(plan, golden, outcomes, strict=False):
         if result.output != outcome.output:

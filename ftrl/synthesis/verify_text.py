@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from typing import Any
 
-from ftrl.environments.schema import Environment, Scenario, SubQuestion
+from ftrl.environments.schema import Environment, SubQuestion
 from ftrl.environments.trace import waves
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.candidate import Candidate
-
-Finding = tuple[str, str]
-"""The rule that is broken, and how."""
-
-_FORBIDDEN_NAMES = ("eval", "exec", "compile", "open", "input", "__import__", "globals", "getattr", "setattr")
+from ftrl.synthesis.decompose import same_answers, shape_broken
+from ftrl.synthesis.deploy import code_broken
+from ftrl.synthesis.document import arguments_broken, calls_broken, document_broken, leaks, leaves_of, same_value
+from ftrl.synthesis.finding import Finding, tells
 
 
 def read(candidate: Candidate) -> Finding | None:
@@ -23,10 +20,11 @@ def read(candidate: Candidate) -> Finding | None:
     names = [tool["function"]["name"] for tool in environment.tools]
     if len(set(names)) < len(names):
         return "same_tool_name", f"the tools are {', '.join(names)}"
-    finding = _trace(environment) or _leaks(environment)
+    finding = _trace(environment) or _leaks(environment, candidate.chosen)
     for tool in environment.tools:
-        finding = finding or _document(tool) or _code(tool, candidate.deployments[tool["function"]["name"]].source)
-    return finding
+        source = candidate.deployments[tool["function"]["name"]].source
+        finding = finding or next(document_broken(tool), None) or next(code_broken(tool, source), None)
+    return finding or next(calls_broken(environment.trace, environment.tools, _distractors(environment)), None)
 
 
 def _trace(environment: Environment) -> Finding | None:
@@ -36,13 +34,10 @@ def _trace(environment: Environment) -> Finding | None:
         rounds = waves(trace)
     except ValueError as error:
         return "dependencies_not_acyclic", str(error)
-    deep = environment.scenario in (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
-    wide = environment.scenario in (Scenario.PARALLEL_SINGLE_HOP, Scenario.PARALLEL_MULTI_HOP)
-    if (len(rounds) > 1) != deep or (len(rounds[0]) > 1) != wide:
-        shape = " then ".join(str(len(wave)) for wave in rounds)
-        return "scenario_does_not_fit", f"{environment.scenario.value} with rounds of {shape} calls"
-    if len(set(answers.values())) < len(answers):
-        return "same_answer_twice", f"the answers are {', '.join(answers.values())}"
+    if finding := next(shape_broken(environment.scenario, [len(wave) for wave in rounds]), None):
+        return finding
+    if finding := next(same_answers(answers), None):
+        return finding
     for step in trace:
         if finding := _dependencies(step, answers):
             return finding
@@ -50,22 +45,26 @@ def _trace(environment: Environment) -> Finding | None:
 
 
 def _dependencies(step: SubQuestion, answers: dict[str, str]) -> Finding | None:
-    given = [str(value) for value in step.arguments.values()]
+    given = list(leaves_of(step.arguments))
     for before in step.depends_on:
-        if answers[before] not in given:
+        if not any(same_value(value, answers[before]) for value in given):
             return "dependency_not_real", f"{step.id} depends on {before} but does not take its answer"
         if matches_reference(step.text, answers[before]):
             return "sub_question_tells_answer", f"{step.id} contains the answer of {before}"
     return None
 
 
-def _leaks(environment: Environment) -> Finding | None:
+def _leaks(environment: Environment, chosen: bool) -> Finding | None:
+    told = matches_reference if chosen else tells
     documents = json.dumps(environment.tools, ensure_ascii=False)
     for gold in environment.golds:
-        if matches_reference(environment.question, gold.value):
+        if told(environment.question, gold.value):
             return "gold_in_question", f"the question contains {gold.value}"
-        if matches_reference(documents, gold.value):
+        if told(documents, gold.value):
             return "gold_in_document", f"the tool documents contain {gold.value}"
+    if not chosen:
+        found = arguments_broken(environment.question, environment.trace, environment.tools)
+        return next(found, None) or next(leaks(environment.trace, environment.tools), None)
     for step in environment.trace:
         if matches_reference(documents, str(next(iter(step.arguments.values())))):
             return "argument_in_document", f"the tool documents contain the argument of {step.id}"
@@ -74,40 +73,6 @@ def _leaks(environment: Environment) -> Finding | None:
     return None
 
 
-def _document(tool: dict[str, Any]) -> Finding | None:
-    function = tool["function"]
-    name, parameters = function["name"], function["parameters"]
-    if not name.isidentifier() or not function["description"]:
-        return "document_incomplete", f"{name}: no usable name or no description"
-    for parameter, schema in parameters["properties"].items():
-        if not schema.get("description") or not schema.get("type"):
-            return "document_incomplete", f"{name}: the parameter {parameter} lacks its type or description"
-    if not set(parameters["required"]) <= set(parameters["properties"]):
-        return "document_incomplete", f"{name}: a required parameter is not described"
-    return None
-
-
-def _code(tool: dict[str, Any], source: str) -> Finding | None:
-    function = tool["function"]
-    name, properties = function["name"], function["parameters"]["properties"]
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        return "code_does_not_parse", f"{name}: {error.msg}"
-    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef) or body[0].name != name:
-        return "not_one_function", f"{name}: the source must be one function of that name"
-    arguments = body[0].args
-    names = [argument.arg for argument in arguments.args]
-    required = names[: len(names) - len(arguments.defaults)]
-    star = arguments.vararg or arguments.kwarg or arguments.posonlyargs or arguments.kwonlyargs
-    if star or names != list(properties) or required != function["parameters"]["required"]:
-        return (
-            "signature_differs",
-            f"{name}: the function takes {names}, the document says {list(properties)}",
-        )
-    for node in ast.walk(body[0]):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            return "code_imports", f"{name}: tools of the tables generator import nothing"
-        if isinstance(node, ast.Name) and node.id in _FORBIDDEN_NAMES:
-            return "code_forbidden", f"{name}: uses {node.id}"
-    return None
+def _distractors(environment: Environment) -> list[str]:
+    used = {step.tool for step in environment.trace}
+    return [tool["function"]["name"] for tool in environment.tools if tool["function"]["name"] not in used]
