@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
@@ -75,14 +76,22 @@ def document_broken(tool: dict[str, Json]) -> Iterator[Finding]:
     name, parameters = function["name"], function["parameters"]
     if not name.isidentifier() or keyword.iskeyword(name) or not function["description"]:
         yield "document_incomplete", f"{name}: no usable name or no description"
-    try:
-        Draft202012Validator.check_schema(parameters)
-    except SchemaError as error:
-        yield "not_a_json_schema", f"{name}: {error.message[:200]}"
+    if (fault := _schema_fault(json.dumps(parameters))) is not None:
+        yield "not_a_json_schema", f"{name}: {fault}"
         return
     if not set(parameters["required"]) <= set(parameters["properties"]):
         yield "document_incomplete", f"{name}: a required parameter is not described"
     yield from _described(name, parameters)
+
+
+@lru_cache(maxsize=4096)
+def _schema_fault(text: str) -> str | None:
+    """Why it is no JSON Schema; kept, since it takes milliseconds and documents of one make come again and again."""
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        return error.message[:200]
+    return None
 
 
 def _described(where: str, schema: dict[str, Json]) -> Iterator[Finding]:
