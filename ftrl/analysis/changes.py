@@ -11,8 +11,9 @@ from ftrl.analysis import dtypes
 from ftrl.analysis.weights import StoredTensor
 from ftrl.errors import InputError
 
-_BLOCK = 1 << 15
-"""Numbers that are worked on at a time: three blocks of 64-bit floats stay in a core's cache."""
+_BLOCK = 1 << 13
+"""Numbers that are worked on at a time: few enough to stay in a core's cache, and for BLAS not to wake its threads (it
+does from 10,000 on), which would wait for each other more than they work."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def change_between(base: StoredTensor, tuned: StoredTensor) -> Change:
                 dtypes.read_floats(tuned.dtype, dtypes.cast(numbers, base.dtype, tuned.dtype), copied)
                 copied -= before
                 rounding_squares += float(copied @ copied)
-            different = int(np.count_nonzero(apart))
+            different = int(np.count_nonzero(apart != 0))  # many times faster than on the numbers themselves
             if different:
                 changed += different
                 delta_squares += float(apart @ apart)
