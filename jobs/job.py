@@ -1,0 +1,182 @@
+"""What every job does around its work: read one YAML file, and end so that a scheduler knows what came of it.
+
+Exit codes are those of the commands: 0 done; 1 the work failed or was stopped, what was finished is kept and the same
+job goes on with it; 2 the configuration is wrong, and the message names file, line and field. Jobs always go on with
+what is there already: whoever submits one again, a person or a scheduler that retries, means just that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ftrl import storage
+from ftrl.errors import FtrlError, InputError
+
+C = TypeVar("C", bound=BaseModel)
+
+JOB_SETTINGS = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Where Ray leaves a job's settings in the environment of its entry point."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether Ray is about to abort this process; it does so three seconds after SIGTERM."""
+
+STOPPED = "stopped by SIGTERM; what was finished is kept: submit the same job again to go on"
+
+
+def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
+    """Do a job's work as the command line asks for it, print its report as JSON, and exit.
+
+    Args:
+        kind: what the configuration file holds.
+        work: the job itself.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules[work.__module__].__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", required=True, metavar="FILE", help="YAML file, local or s3://; see jobs/configs")
+    path = parser.parse_args().config
+    signal.signal(signal.SIGTERM, _stop)
+    with time_to_finish():
+        code = ended(lambda: print(work(read(path, kind)).model_dump_json(indent=2), flush=True))
+    sys.exit(code)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Leave the main thread from wherever it is: every stage keeps what it has finished, as after Ctrl-C.
+
+    Ray sets the same when it connects. Once is enough: a second signal must not disturb the clean-up.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(number)
+
+
+@contextmanager
+def time_to_finish() -> Iterator[None]:
+    """While the block runs, no alarm ends this process.
+
+    A process that is connected to Ray gets an alarm with its SIGTERM, and is aborted three seconds later, in the
+    middle of what it still has to commit. Whoever sent the signal decides how long that may take, not Ray.
+    """
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_SECONDS):
+            signal.alarm(0)
+
+    thread = threading.Thread(target=look, name="no-alarm", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def ended(work: Callable[[], None]) -> int:
+    """Do the work and tell the exit code; errors that a user can act on are one message on stderr."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        work()
+    except FtrlError as error:
+        return _told(str(error), error.exit_code)
+    except (BotoCoreError, ClientError) as error:
+        return _told(f"S3 refused or did not answer: {error}; check AWS_ENDPOINT_URL, AWS_PROFILE and the bucket", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _told("the disk is full; free some space and submit the job again", 1)
+    except KeyboardInterrupt:
+        return _told("interrupted; what was finished is kept", 130)
+    except SystemExit as leaving:
+        if leaving.code != signal.SIGTERM:
+            raise
+        return _told(STOPPED, 1)
+    return 0
+
+
+def _told(message: str, code: int) -> int:
+    print(f"ftrl: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def read(path: str, kind: type[C], environment: Mapping[str, str] = os.environ) -> C:
+    """The job's configuration.
+
+    Args:
+        path: a YAML file, local or on S3.
+        kind: what it holds.
+        environment: tells whether this is a job of a Ray cluster.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or a field is wrong; the message names file, line and field.
+    """
+    text = storage.read_bytes(path)
+    try:
+        data, nodes = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        raise InputError(f"this is not YAML ({getattr(error, 'problem', error)})", file=path, line=line) from error
+    if not isinstance(data, dict):
+        raise InputError("expected a mapping of settings", file=path)
+    try:
+        config = kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        names = [str(name) for name in first["loc"]]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise InputError(message, file=path, line=line_of(nodes, names), field=".".join(names) or None) from error
+    if in_a_copy(environment):
+        _refuse_lost_output(config, path, nodes)
+    return config
+
+
+def _refuse_lost_output(config: BaseModel, path: str, nodes: yaml.Node | None) -> None:
+    parts = {"out": config, **{f"{name}.out": part for name, part in config if isinstance(part, BaseModel)}}
+    for field, part in parts.items():
+        out = getattr(part, "out", None)
+        if isinstance(out, str) and storage.is_local(out) and not Path(out).is_absolute():
+            raise InputError(
+                f"'{out}' would lie in the copy of the working folder that Ray made for this job, and be deleted with "
+                "it; give s3://… or an absolute path on a disk that all nodes share",
+                file=path,
+                line=line_of(nodes, field.split(".")),
+                field=field,
+            )
+
+
+def line_of(node: yaml.Node | None, names: list[str]) -> int | None:
+    """The 1-based line of a field, or of the innermost part around it that is written down."""
+    line = None
+    for name in names:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == name]
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
+            found = [(node.value[int(name)], node.value[int(name)])]
+        else:
+            found = []
+        if not found:
+            break
+        key, node = found[0]
+        line = key.start_mark.line + 1
+    return line
+
+
+def in_a_copy(environment: Mapping[str, str]) -> bool:
+    """Whether this is a Ray job that was submitted with ``--working-dir``."""
+    settings = json.loads(environment.get(JOB_SETTINGS) or "{}")
+    return bool((settings.get("runtime_env") or {}).get("working_dir"))
