@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftrl.commands.synth_progress import SynthesisShown, stage_lines
 from ftrl.environments.schema import Scenario
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from ftrl.synthesis import SynthesisReport
 
 
@@ -61,7 +59,13 @@ def synth(
     ] = None,
     required: Annotated[float | None, typer.Option(help="Share of these that have to be given, 0 to 1.")] = None,
     types: Annotated[float | None, typer.Option(help="Share of tools that take lists and objects, 0 to 1.")] = None,
-    workers: Annotated[int, typer.Option(help="Sandbox workers that verify.")] = 2,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Evaluation TASKS that nothing may overlap with; may be given more than once."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="How many verify side by side: Ray actors, if there are more than 256 items.")
+    ] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last item in the store.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -70,6 +74,11 @@ def synth(
     Example: ftrl synth --out tasks --count 1000 --seed 7
 
     Example: ftrl synth --out tasks --tables shop.sqlite --count 200
+
+    Example: ftrl synth --out s3://bucket/tasks --count 100000 --workers 64 --exclude benchmark.jsonl --resume
+
+    A run that is broken off keeps what it has committed, and goes on there with --resume. Rejections, with their
+    reasons, are in OUT/construction/rejections.
     """
     from pydantic import ValidationError
 
@@ -98,6 +107,7 @@ def synth(
                 "expansions": expansions,
                 "required": required,
                 "types": types,
+                "exclude": tuple(exclude or ()),
                 "workers": workers,
                 "resume": resume,
             }
@@ -105,7 +115,7 @@ def synth(
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(str(first["msg"]).removeprefix("Value error, "), field=str(first["loc"][0])) from error
-    with _Shown(config.count) as shown:
+    with SynthesisShown(config.count) as shown:
         report = synthesize(config, shown)
     print(report.model_dump_json(indent=2) if as_json else _summary(report))
 
@@ -120,37 +130,6 @@ def _range(text: str | None, field: str) -> tuple[int, int] | None:
         raise InputError(f"'{text}' is no range; write it as 2-4", field=field) from error
 
 
-class _Shown:
-    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._bar: Progress | None = None
-        self._next_line = 0
-
-    def __enter__(self) -> _Shown:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True))
-            self._task = self._bar.add_task("environments", total=self._count)
-            self._bar.start()
-        return self
-
-    def __call__(self, report: SynthesisReport) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=report.done, total=self._count)
-        elif report.done >= self._next_line:
-            rejected = sum(report.rejections.values())
-            print(f"synth: {report.done} of {self._count} items, {rejected} rejections", file=sys.stderr)
-            self._next_line = report.done + max(1, self._count // 10)
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
 def _summary(report: SynthesisReport) -> str:
     rate = report.accepted / report.seconds if report.seconds else 0.0
     lines = [f"{report.accepted} environments written to {report.out} in {report.seconds:.1f} s ({rate:.0f}/s)"]
@@ -161,7 +140,7 @@ def _summary(report: SynthesisReport) -> str:
         f"  verified by {sum(report.calls.values())} calls in the sandbox; "
         f"{report.acceptance:.1%} of {report.candidates} candidates accepted"
     )
-    lines += [f"    rejected: {number:>5}  {rule}" for rule, number in report.rejections.items()]
+    lines += [f"    {line}" for line in stage_lines(report.stages)]
     if report.given_up:
         lines.append(f"  {report.given_up} items were given up: every attempt was rejected")
     lines += [f"    {example}" for example in report.examples]

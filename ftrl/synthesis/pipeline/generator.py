@@ -52,9 +52,9 @@ def generator_of(config: SynthesisConfig) -> Generator:
         InputError: it is not available.
     """
     if config.generator == "llm":
-        raise InputError(
-            "the llm generator is not available yet in this version; use --generator tables", field="generator"
-        )
+        from ftrl.synthesis.language_model.generator import language_model_generator
+
+        return language_model_generator(config)
     build_stage = StageSpec(
         "build", partial(TablesStage, config), actors=max(1, config.workers // _VERIFIERS_PER_BUILDER), batch=BATCH
     )

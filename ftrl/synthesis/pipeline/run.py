@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from ftrl.environments import EnvironmentStore, is_store
+from ftrl.environments import EnvironmentStore, is_store, open_tasks
 from ftrl.errors import FtrlError, InputError
 from ftrl.ray_session import ray_session
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
@@ -32,6 +32,10 @@ WINDOW = 4
 """How often the items that the stages can hold may be begun and not settled: room for stragglers."""
 
 PROGRESS_SECONDS = 0.2
+"""Between one telling of progress and the next, at least;"""
+
+TICK_SECONDS = 1.0
+"""at most, as long as the run waits for its stages."""
 
 Progress = Callable[[SynthesisReport], None]
 """Told now and then how far the run is."""
@@ -50,6 +54,8 @@ def synthesize(config: SynthesisConfig, progress: Progress | None = None) -> Syn
     """
     generator = generator_of(config)
     started = time.monotonic()
+    for path in config.exclude:
+        open_tasks(path)  # refused now, and not by each actor
     kept = EnvironmentStore.open(config.out) if config.resume and is_store(config.out) else None
     first = 0 if kept is None else _behind(kept, generator)
     on_ray = generator.ray or config.count - first > SMALL
@@ -97,7 +103,11 @@ class _Run:
             with StoreWriting(self._config.out, kept, first, self._tally, self._tell) as self._writing:
                 workers = workers_of(stages, self._ray)
                 self._flow = Flow(stages, workers, self._writing, self._generator.attempts, window)
-                await self._flow.run(items)
+                ticking = asyncio.create_task(self._tick())
+                try:
+                    await self._flow.run(items)
+                finally:
+                    ticking.cancel()
         except InputError:
             raise
         except FtrlError as error:
@@ -113,6 +123,12 @@ class _Run:
         if self._progress is not None and (now or time.monotonic() - self._told >= PROGRESS_SECONDS):
             self._progress(self.report())
             self._told = time.monotonic()
+
+    async def _tick(self) -> None:
+        """Tell of stages that are at work while no item is settled."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._tell()
 
     def _verification(self) -> StageSpec:
         workers, exclude = self._config.workers, self._config.exclude

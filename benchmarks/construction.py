@@ -1,0 +1,165 @@
+"""How fast environments are made and verified, what that does to memory, and what a second worker adds.
+
+    python benchmarks/construction.py                          # 1,000 and 10,000, about ten minutes on two cores
+    python benchmarks/construction.py --counts 200 --workers 2 --audit 50
+
+Everything runs in the same minutes on the same machine, so that the ratios hold where the figures don't:
+
+* *one by one*: the same candidates built and verified by a loop, one after the other, in one process;
+* *N workers*: ``ftrl synth --workers N``, on Ray actors, as a process of its own whose memory is watched.
+
+Memory is that of the driver (peak RSS), and of the actors and their sandboxes (largest sum seen).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ftrl.audit import Auditor, TaskAudit
+from ftrl.environments import EnvironmentStore
+from ftrl.sandbox import Sandbox
+from ftrl.synthesis import SynthesisConfig
+from ftrl.synthesis.tables.generator import build, opened_facts
+from ftrl.synthesis.verify import Verified, verify
+
+MB = 1024 * 1024
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--counts", type=int, nargs="+", default=[1_000, 10_000])
+    options.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2], help="for the first count; the rest: the last"
+    )
+    options.add_argument("--baseline", type=int, default=100, help="environments made one by one")
+    options.add_argument("--audit", type=int, default=300, help="environments of the largest store that are audited")
+    options.add_argument("--style", default="compact")
+    options.add_argument("--out", help="keep the stores here")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ftrl-construction-") as folder:
+        results = measure(chosen, Path(chosen.out or folder))
+    print(json.dumps(results, indent=2))
+
+
+def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = {"cores": os.cpu_count(), "style": chosen.style}
+    results["one_by_one_per_second"] = one_by_one(chosen.baseline, chosen.style)
+    runs = [(chosen.counts[0], workers) for workers in chosen.workers]
+    runs += [(count, chosen.workers[-1]) for count in chosen.counts[1:]]
+    results["runs"] = []
+    for count, workers in runs:
+        out = folder / f"{count}-{workers}"
+        result = through_the_pipeline(out, count, workers, chosen.style)
+        result["times_one_by_one"] = round(result["per_second"] / results["one_by_one_per_second"], 2)
+        results["runs"].append(result)
+        print(json.dumps(result), file=sys.stderr)
+    if chosen.audit:
+        results["audit"] = audited(out, chosen.audit)
+    return results
+
+
+def one_by_one(count: int, style: str) -> float:
+    """Environments a second of a plain loop in one process."""
+    config = SynthesisConfig.model_validate({"out": "unused", "style": style})
+    with opened_facts(config) as facts, Sandbox(workers=1) as sandbox:
+        verify([build(config, facts, 10_000_000, 0)], sandbox)
+        started = time.monotonic()
+        for index in range(count):
+            assert isinstance(verify([build(config, facts, index, 0)], sandbox)[0], Verified), index
+        return round(count / (time.monotonic() - started), 1)
+
+
+def through_the_pipeline(out: Path, count: int, workers: int, style: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "ftrl.cli", "synth", "--out", str(out), "--count", str(count), "--json"]
+    command += ["--workers", str(workers), "--style", style]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    watch = Watch(process.pid)
+    watch.start()
+    text, _ = process.communicate()
+    watch.ended.set()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    report = json.loads(text)
+    return {
+        "count": count,
+        "workers": workers,
+        "accepted": report["accepted"],
+        "acceptance": round(report["accepted"] / report["candidates"], 4),
+        "scenarios": report["scenarios"],
+        "rejections": report["rejections"],
+        "seconds": round(report["seconds"], 1),
+        "per_second": round(report["accepted"] / report["seconds"], 1),
+        "driver_peak_mb": watch.driver,
+        "actors_peak_mb": watch.actors,
+        "stages": {stage["name"]: round(stage["seconds"], 1) for stage in report["stages"]},
+    }
+
+
+class Watch(threading.Thread):
+    """Looks at the memory of a process and of its actors, twice a second."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(pid)
+        self.ended = threading.Event()
+        self.driver = self.actors = 0
+
+    def run(self) -> None:
+        while not self.ended.wait(0.5):
+            try:
+                self.driver = max(self.driver, self._process.memory_info().rss // MB)
+                children = self._process.children(recursive=True)
+            except psutil.NoSuchProcess:
+                return
+            self.actors = max(self.actors, sum(map(proportional, children)) // MB)
+
+
+def proportional(process: psutil.Process) -> int:
+    """Bytes of a stage's actor or of its sandbox; 0 for Ray's own processes. Shared pages count by their share."""
+    try:
+        words = " ".join(process.cmdline())
+        return int(process.memory_full_info().pss) if "StageHost" in words or "ftrl" in words else 0
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0
+
+
+def audited(out: Path, count: int) -> dict[str, Any]:
+    """Findings of the audit by severity, of environments spread over the store."""
+    store = EnvironmentStore.open(str(out))
+    rows = range(0, len(store), max(1, len(store) // count))
+    audits: list[TaskAudit] = []
+    started = time.monotonic()
+    with Auditor(workers=os.cpu_count()) as auditor:
+        for few in batches(itertools.islice(rows, count), 16):
+            audits += auditor.audit_together([(store[row], store.sources(store[row])) for row in few])
+    severities = Counter(finding.severity.value for audit in audits for finding in audit.findings)
+    return {
+        "environments": len(audits),
+        "findings": dict(severities),
+        "grades": dict(Counter(audit.grade.value for audit in audits)),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def batches(rows: Iterable[int], size: int) -> Iterator[list[int]]:
+    source = iter(rows)
+    while few := list(itertools.islice(source, size)):
+        yield few
+
+
+if __name__ == "__main__":
+    main()
