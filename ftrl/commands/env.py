@@ -67,16 +67,39 @@ def import_(
 @app.command("export")
 def export(
     tasks: TasksArgument,
-    out: Annotated[str, typer.Option("--out", help="The .jsonl or .parquet file to write (replaced if it is there).")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            help="The .jsonl or .parquet file to write (replaced if it is there); for other formats than published "
+            "the folder to create.",
+        ),
+    ],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="published: a file in the published format. verifiers, openenv: a package for that training stack, "
+            "which runs the tools and computes the rewards by way of ftrl.",
+        ),
+    ] = "published",
+    name: Annotated[str | None, typer.Option(help="Name of the package; after the folder if left out.")] = None,
 ) -> None:
-    """Export tasks in the published format.
+    """Export tasks in the published format, or as a package that another training stack loads.
 
     Example: ftrl env export data/tasks --out tasks.jsonl
+
+    Example: ftrl env export data/tasks --out packages/my-tasks --format verifiers
     """
     from ftrl.environments.exchange import export_published
 
     with _progress("tasks written") as report:
-        done = export_published(tasks, out, on_progress=report)
+        if form == "published":
+            done = export_published(tasks, out, on_progress=report)
+        else:
+            from ftrl.serving import export_package
+
+            done = export_package(tasks, out, form, name=name, on_progress=report)
     typer.echo(f"{done.rows} tasks exported to {out}")
 
 

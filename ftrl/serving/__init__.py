@@ -9,13 +9,16 @@ In: an environment with the sources of its tools, or a whole store of them. Out:
   and copies nothing of it.
 """
 
+from ftrl.serving.export import FORMATS, export_package
 from ftrl.serving.play import Play
 from ftrl.serving.playground import Playground
 from ftrl.serving.toolbox import Reply, Toolbox
 
 __all__ = [
+    "FORMATS",
     "Play",
     "Playground",
     "Reply",
     "Toolbox",
+    "export_package",
 ]
