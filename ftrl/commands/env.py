@@ -157,12 +157,13 @@ def show(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Print a task as a person reads it: question, golds, tools with their documents and source.
+    """Print a task as a person reads it: question, tree of sub-questions, golds, tools with their source, provenance.
 
     Example: ftrl env show data/tasks 0
     """
     from ftrl.environments import open_tasks
-    from ftrl.environments.display import console, task_view
+    from ftrl.environments.display import console
+    from ftrl.environments.task_view import task_view
     from ftrl.environments.tasks import find_task
 
     opened = open_tasks(tasks)
@@ -171,7 +172,8 @@ def show(
     if as_json:
         typer.echo(json.dumps({**environment.model_dump(mode="json"), "sources": sources}, indent=2))
         return
-    console().print(task_view(environment, sources))
+    out = console()
+    out.print(task_view(environment, sources, terminal=out.is_terminal), soft_wrap=not out.is_terminal)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -14,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ftrl.cli import main
+from ftrl.environments import SubQuestion, open_tasks
+from ftrl.environments.task_view import dependency_tree, task_view
 
 Row = dict[str, Any]
 Run = Callable[..., Any]
@@ -113,6 +117,63 @@ def test_show_prints_a_task_whole(ftrl: Run, row: Row, write_rows: WriteRows) ->
     assert as_json["question"] == long
     assert list(as_json["sources"]) == ["find", "guess"]
     assert ftrl("show", file, as_json["id"][:8]).stdout == shown.stdout
+
+
+def test_show_draws_sub_questions_as_a_tree_and_says_which_answers_an_argument_takes_up() -> None:
+    def step(name: str, needs: tuple[str, ...], **arguments: Any) -> SubQuestion:
+        return SubQuestion(
+            id=name, text=f"{name}?", answer=f"a-{name}", depends_on=needs, tool="find", arguments=arguments
+        )
+
+    trace = (
+        step("q1", (), city="Lyon"),
+        step("q2", ("q1",), city="a-q1"),
+        step("q3", ("q1",), city="a-q1", year=7),
+        step("q4", ("q2", "q3"), left="a-q2", right="a-q3"),
+        step("q5", ()),
+    )
+    assert dependency_tree(trace) == [
+        "q1  q1?",
+        '│   find(city="Lyon") → a-q1',
+        "├─ q2  q2?",
+        '│      find(city="a-q1" ← q1) → a-q2',
+        "└─ q3  q3?",
+        '   │   find(city="a-q1" ← q1, year=7) → a-q3',
+        "   └─ q4  q4?   (after q2, q3)",
+        '          find(left="a-q2" ← q2, right="a-q3" ← q3) → a-q4',
+        "q5  q5?",
+        "    find() → a-q5",
+    ]
+    circle = (step("q1", ("q2",)), step("q2", ("q1",)))
+    assert dependency_tree(circle)[::2] == ["q1  q1?   (after q2)", "q2  q2?   (after q1)"]
+
+
+def test_show_is_plain_text_where_it_is_piped_and_ruled_on_a_terminal(row: Row, write_rows: WriteRows) -> None:
+    tasks = open_tasks(write_rows([row]))
+    environment = tasks[0].model_copy(update={"provenance": {"generator": "g", "cost": {"tokens": 5, "seeds": [1, 2]}}})
+    pages = {}
+    for terminal in (False, True):
+        out = Console(file=io.StringIO(), force_terminal=terminal, width=60, soft_wrap=not terminal)
+        out.print(task_view(environment, tasks.sources(environment), terminal=terminal))
+        pages[terminal] = out.file.getvalue()
+    plain, drawn = pages[False], pages[True]
+    assert "\x1b" not in plain
+    assert "──" not in plain
+    assert [line for line in plain.splitlines() if line != line.rstrip()] == []
+    assert "\nProvenance\n  generator: g\n  cost:\n    tokens: 5\n    seeds: 1, 2\n" in plain
+    assert "Question\x1b[0m" in drawn
+    assert "───" in drawn
+
+
+def test_show_tells_the_parts_of_nested_parameters(row: Row, write_rows: WriteRows) -> None:
+    span = {"type": "object", "properties": {"to": {"type": ["integer", "null"], "default": None}}}
+    spans = {"type": "array", "items": {**span, "required": ["to"]}, "description": "Years."}
+    schema = json.loads(row["tools"])
+    schema[0]["function"]["parameters"]["properties"] = {"spans": spans}
+    schema[0]["function"]["parameters"]["required"] = []
+    tasks = open_tasks(write_rows([{**row, "tools": json.dumps(schema)}]))
+    page = str(task_view(tasks[0], {}))
+    assert "    spans: array of object, optional  Years.\n      to: integer or null (default null)" in page
 
 
 def test_unknown_tasks_and_files_end_with_exit_code_2(ftrl: Run, file: str, tmp_path: Path) -> None:
