@@ -2,6 +2,7 @@
 
 ``verify_text`` reads question, documents, trace and code. ``verify_calls`` tells which calls to make and judges
 what comes back: each golden call is made as the trainer will make it, and once more among the others (``trial``).
+``verify_whole`` scores what a perfect policy would do.
 All calls of a batch of candidates go to the sandbox together.
 """
 
@@ -19,6 +20,7 @@ from ftrl.synthesis.finding import Finding
 from ftrl.synthesis.trial import trial_call, trial_outcomes
 from ftrl.synthesis.verify_calls import Check, checks, judge
 from ftrl.synthesis.verify_text import read
+from ftrl.synthesis.verify_whole import golds_broken, trajectories_broken
 
 _TRIALS = 3
 """How often a call is made that the sandbox, by its own fault, does not run."""
@@ -50,15 +52,20 @@ def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified |
     Raises:
         FtrlError: the sandbox itself failed, again and again, on the same call.
     """
-    findings = [read(candidate) for candidate in candidates]
+    findings = [read(candidate) or golds_broken(candidate.environment) for candidate in candidates]
     plans = [[] if finding else checks(candidate) for candidate, finding in zip(candidates, findings, strict=True)]
     calls = [calls_for(candidate.sources, plan) for candidate, plan in zip(candidates, plans, strict=True)]
     results = iter(_run([call for few in calls for call in few], sandbox))
-    verdicts: list[Verified | Rejection] = []
-    for candidate, finding, plan, few in zip(candidates, findings, plans, calls, strict=True):
-        broken = finding or judge_all(plan, [next(results) for _ in few], candidate.chosen)
-        verdicts.append(Rejection(*broken) if broken else Verified(_count(plan)))
-    return verdicts
+    for at, (candidate, plan, few) in enumerate(zip(candidates, plans, calls, strict=True)):
+        findings[at] = findings[at] or judge_all(plan, [next(results) for _ in few], candidate.chosen)
+    sound = [at for at, finding in enumerate(findings) if finding is None]
+    whole = trajectories_broken([candidates[at] for at in sound], lambda few: _run(few, sandbox))
+    for at, finding in zip(sound, whole, strict=True):
+        findings[at] = finding
+    return [
+        Rejection(*finding) if finding else Verified(_count(plan))
+        for finding, plan in zip(findings, plans, strict=True)
+    ]
 
 
 def calls_for(sources: dict[str, str], plan: list[Check]) -> list[Call]:
@@ -102,6 +109,8 @@ def _count(plan: list[Check]) -> dict[str, int]:
 
 
 def _run(calls: list[Call], sandbox: Sandbox) -> list[CallResult]:
+    if not calls:
+        return []
     results = sandbox.run(calls)
     for _ in range(_TRIALS - 1):
         failed = [index for index, result in enumerate(results) if result.status == CallStatus.INFRASTRUCTURE]
