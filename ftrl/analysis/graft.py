@@ -106,6 +106,12 @@ def graft_model(
     """
     before, after = ModelFolder.open(base), ModelFolder.open(tuned)
     matched = {pair.name: pair for pair in pairs(before, after) if pair.name in before.tensors}
+    named = {item.strip() for item in modules.split(",")}
+    if before.tied and after.tied and named & {"lm_head", OUTPUT} and not named & {"embeddings", EMBEDDINGS, "all"}:
+        raise InputError(
+            "the output layer of these models is tied to the embeddings; choose embeddings, which bring it along",
+            field="--modules",
+        )
     selection = select(list(matched), layers=layers, modules=modules)
     chosen = _with_tied(before, after, selection.names)
     parts = []
@@ -146,11 +152,6 @@ def _with_tied(base: ModelFolder, tuned: ModelFolder, names: Sequence[str]) -> s
         raise InputError(
             f"{where[0]} ties its output layer to its embeddings and {where[1]} does not, so that neither can be "
             "taken over; choose layers or modules without embeddings and lm_head",
-            field="--modules",
-        )
-    if base.tied and ends == {OUTPUT}:
-        raise InputError(
-            "the output layer of these models is tied to the embeddings; choose embeddings, which bring it along",
             field="--modules",
         )
     return chosen | ({OUTPUT} & base.tensors.keys() if base.tied and ends else set())

@@ -150,7 +150,7 @@ def graft(
     for note in made.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(
-        f"{out}: {len(made.grafted)} tensors from TUNED, {made.different} of them unlike BASE's, with "
+        f"{out}: tensors from TUNED: {len(made.grafted)}, unlike BASE's: {made.different}; "
         f"{made.grafted_elements:,} of {made.elements:,} numbers ({made.grafted_elements / made.elements:.1%}); "
         f"weights {made.weights_hash[:12]}"
     )

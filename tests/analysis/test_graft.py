@@ -147,7 +147,8 @@ def test_an_impossible_graft_is_refused_and_leaves_nothing(base: Path, tuned: Pa
         ("9", "mlp", "there is no layer 9 in this model; its layers are 0 to 3"),
         ("all", "mlp.sideways", "there is no module 'mlp.sideways'"),
         ("0", "embeddings", "nothing in --modules embeddings lies in a layer"),
-        ("all", "lm_head", "there is no module 'lm_head' in this model"),
+        ("all", "lm_head", "is tied to the embeddings; choose embeddings"),
+        ("all", "mlp,lm_head.weight", "is tied to the embeddings"),
     ):
         with pytest.raises(InputError, match=re.escape(sentence)):
             graft_model(base, tuned, tmp_path / "out", layers=layers, modules=modules)
