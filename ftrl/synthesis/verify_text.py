@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from ftrl.environments.schema import Environment, SubQuestion
+from ftrl.environments.schema import Environment, Json, SubQuestion
 from ftrl.environments.trace import waves
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.candidate import Candidate
@@ -45,7 +46,7 @@ def _trace(environment: Environment) -> Finding | None:
 
 
 def _dependencies(step: SubQuestion, answers: dict[str, str]) -> Finding | None:
-    given = list(leaves_of(step.arguments))
+    given = list(_values(step.arguments))
     for before in step.depends_on:
         if not any(same_value(value, answers[before]) for value in given):
             return "dependency_not_real", f"{step.id} depends on {before} but does not take its answer"
@@ -65,12 +66,38 @@ def _leaks(environment: Environment, chosen: bool) -> Finding | None:
     if not chosen:
         found = arguments_broken(environment.question, environment.trace, environment.tools)
         return next(found, None) or next(leaks(environment.trace, environment.tools), None)
+    answers = {step.id: step.answer for step in environment.trace}
     for step in environment.trace:
-        if matches_reference(documents, str(next(iter(step.arguments.values())))):
-            return "argument_in_document", f"the tool documents contain the argument of {step.id}"
-        if not step.depends_on and not all(str(value) in environment.question for value in step.arguments.values()):
-            return "argument_not_in_question", f"the question does not say what {step.id} is about"
+        subject = next(leaves_of(step.arguments))
+        before = [answers[name] for name in step.depends_on]
+        for value in _free(step, environment):
+            is_text = isinstance(value, str) or value == subject
+            if is_text and matches_reference(documents, str(value)):
+                return "argument_in_document", f"the tool documents contain an argument of {step.id}"
+            known = any(same_value(value, answer) or str(value) in answer.split() for answer in before)
+            if not known and str(value) not in environment.question:
+                return "argument_not_in_question", f"the question does not say what {step.id} is about"
     return None
+
+
+def _free(step: SubQuestion, environment: Environment) -> Iterator[Json]:
+    """The values of a call that its document does not list."""
+    parameters = next(tool["function"]["parameters"] for tool in environment.tools if _name(tool) == step.tool)
+    for name, value in step.arguments.items():
+        if "enum" not in parameters["properties"].get(name, {}) and not isinstance(value, bool):
+            yield from leaves_of(value)
+
+
+def _values(arguments: dict[str, Json]) -> Iterator[Json]:
+    """The plain values of a call, and the texts of each object as one: a person's names, say."""
+    yield from leaves_of(arguments)
+    for value in arguments.values():
+        if isinstance(value, dict) and all(isinstance(inner, str) for inner in value.values()):
+            yield " ".join(value.values())
+
+
+def _name(tool: dict[str, Json]) -> str:
+    return str(tool["function"]["name"])
 
 
 def _distractors(environment: Environment) -> list[str]:

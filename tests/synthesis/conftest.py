@@ -11,7 +11,7 @@ from ftrl.environments import Scenario
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.tables.generator import build
+from ftrl.synthesis.tables.generator import build, style_of
 from ftrl.synthesis.tables.world import World
 
 
@@ -27,6 +27,6 @@ def candidate() -> Callable[..., Candidate]:
 
     def make(scenario: Scenario = Scenario.MULTI_HOP, index: int = 0, **options: Any) -> Candidate:
         config = SynthesisConfig(out="unused", scenarios=(scenario,), **options)
-        return build(config, World(config.seed, config.split), index, 0)
+        return build(config, World(config.seed, config.split, style_of(config).wide), index, 0)
 
     return make

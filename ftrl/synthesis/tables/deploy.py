@@ -1,28 +1,44 @@
 """Stage 5, localised deployment: each document becomes one Python function that stands alone.
 
-The function holds a small table: what the question asks for, and other entries of the same relation around
-it. It does what its document says, refuses everything else with an error that names the argument but never
-repeats a value, and never returns what it was given: a tool that echoes would pay for guesses (paper,
-section 3.1).
+The function holds a small part of the facts: what the question asks for, and others of the same relation around it.
+It does what its document says, refuses everything else with an error that names the argument but never repeats a
+value, and never returns what it was given: a tool that echoes would pay for guesses (paper, section 3.1).
+
+Beside its code a deployment has calls that the tool must answer, and calls that come close to a golden one without
+meaning the same: neither may bring a gold.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 from ftrl.synthesis.candidate import Deployment
+from ftrl.synthesis.tables.code import (
+    days_source,
+    is_short,
+    local_time_source,
+    lookup_source,
+    rows_source,
+    table_source,
+)
 from ftrl.synthesis.tables.decompose import Decomposition
-from ftrl.synthesis.tables.document import Parameter, ToolDocument
-from ftrl.synthesis.tables.facts import Date, Entity, Fact, Facts, Kind, NothingToAsk, Quantity, Relation
+from ftrl.synthesis.tables.facts import Entity, Fact, Facts, Given, NothingToAsk, Relation, Row, Rows, Take
 from ftrl.synthesis.tables.integrate import Toolset
-from ftrl.synthesis.tables.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
+from ftrl.synthesis.tables.queries import days_between, local_time, of_rows, other_bounds
 from ftrl.synthesis.tables.sound import stands_in
 from ftrl.synthesis.tables.style import Style
-from ftrl.synthesis.tables.wording import a
+from ftrl.synthesis.tables.tool import Role, ToolDocument
 
 FEWEST_RECORDS = 3
 """Entries of a tool's table; a table of less shows its answer to whoever looks at all."""
+
+_OWNERS = (3, 5)
+"""Fewest and most entities whose rows a tool holds."""
+
+_ZONES = 6
+"""Time zones and events that a tool holds beside those of the question."""
 
 
 def deploy(
@@ -42,117 +58,195 @@ def deploy(
         for entity in (fact.subject, fact.target):
             if entity is not None and entity not in touched:
                 touched.append(entity)
-    return {tool.name: _deploy(tool, golden, touched, facts, style, rng) for tool in toolset.documents}
+    of_tool = {
+        tool.name: [step.fact for step in decomposition.steps if toolset.tool_of[step.id] == tool.name]
+        for tool in toolset.documents
+    }
+    return {
+        tool.name: _Deploying(tool, of_tool[tool.name], golden, touched, facts, style, rng).deployment()
+        for tool in toolset.documents
+    }
 
 
-def _deploy(
-    tool: ToolDocument, golden: list[Fact], touched: list[Entity], facts: Facts, style: Style, rng: Random
-) -> Deployment:
-    relation = tool.relation
-    kind = relation.subject
-    known: dict[Entity, Fact] = {}
-    waiting = [entity for entity in touched if entity.kind == kind]
-    for _ in range(len(waiting) + 10 * style.records):
-        if not waiting and len(known) >= style.records:
-            break
-        entity = waiting.pop(0) if waiting else facts.stranger(kind, rng)
-        fact = None if entity in known else facts.fact(relation, entity)
-        # Whoever else has the same to tell would be paid for: of them this tool does not know.
-        if fact is not None and (fact in golden or not any(stands_in(fact.value, g.value) for g in golden)):
-            known[entity] = fact
-    if len(known) < FEWEST_RECORDS:
-        raise NothingToAsk(f"too few have a {relation.nouns[0]} of their own ({relation.key})")
-    subjects = list(known)
-    rng.shuffle(subjects)
-    table = {subject.argument: known[subject].value for subject in subjects}
-    argument = tool.parameters[0].name
-    return Deployment(_source(tool, table, rng), tuple({argument: subject.argument} for subject in subjects))
+class _Deploying:
+    """One tool on its way into code.
+
+    Args:
+        tool: its document.
+        own: the golden facts that it answers.
+        golden: all golden facts.
+        touched: every entity of the question.
+        facts: what is true.
+        style: how much of it the tool holds.
+        rng: chooses.
+    """
+
+    def __init__(
+        self,
+        tool: ToolDocument,
+        own: list[Fact],
+        golden: list[Fact],
+        touched: list[Entity],
+        facts: Facts,
+        style: Style,
+        rng: Random,
+    ) -> None:
+        self._tool = tool
+        self._own = own
+        self._golden = golden
+        self._touched = touched
+        self._facts = facts
+        self._style = style
+        self._rng = rng
+
+    def deployment(self) -> Deployment:
+        """Code, and calls to try it with."""
+        query = self._tool.relation.query
+        if query is None:
+            return self._lookup()
+        if query.rows is not None:
+            return self._of_rows(query.rows)
+        return self._days() if query.take is Take.DAYS else self._local_time()
+
+    def _tells(self, text: str) -> bool:
+        """Whether a text holds a gold: whoever else has the same to tell would be paid for, so it is left out."""
+        return any(stands_in(text, fact.value) for fact in self._golden)
+
+    def _lookup(self) -> Deployment:
+        relations, style, rng = self._tool.relations, self._style, self._rng
+        kind = relations[0].subject
+        asked = {(fact.relation.key, fact.subject) for fact in self._golden}
+        table: dict[Entity, dict[str, str]] = {}
+        waiting = [entity for entity in self._touched if entity.kind == kind]
+        for _ in range(len(waiting) + 10 * style.records):
+            if not waiting and len(table) >= style.records:
+                break
+            entity = waiting.pop(0) if waiting else self._facts.stranger(kind, rng)
+            if entity in table:
+                continue
+            known = {}
+            for relation in relations:
+                fact = self._facts.fact(relation, entity)
+                if fact is not None and ((relation.key, entity) in asked or not self._tells(fact.value)):
+                    known[relation.key] = fact.value
+            if known:
+                table[entity] = known
+        if len(table) < FEWEST_RECORDS:
+            raise NothingToAsk(f"too few have a {relations[0].nouns[0]} of their own ({relations[0].key})")
+        subjects = list(table)
+        rng.shuffle(subjects)
+        table = {subject: table[subject] for subject in subjects}
+        calls = [
+            self._tool.call(Fact(relation, subject, None, table[subject][relation.key]))
+            for subject in subjects
+            for relation in relations
+            if relation.key in table[subject]
+        ]
+        near = [self._tool.call(replace(fact, given=other)) for fact in self._own for other in self._other_turns(fact)]
+        if not style.shapes and is_short(self._tool):
+            values = {subject.argument: table[subject][relations[0].key] for subject in subjects}
+            return Deployment(table_source(self._tool, values, rng), tuple(calls))
+        return Deployment(lookup_source(self._tool, table, rng), tuple(calls), self._unlike_golden(near))
+
+    def _other_turns(self, fact: Fact) -> list[Given | None]:
+        """The same figure without its unit or number of pieces, and with others."""
+        unit = self._tool.parameter(Role.UNIT)
+        others: list[Given | None] = [None] if fact.given else []
+        if unit is not None:
+            others += [Given("unit", name) for name in unit.enum]
+        if fact.given is not None and fact.given.role == "pieces":
+            others.append(Given("pieces", int(fact.given.value) + 1))
+        return [other for other in others if other != fact.given]
+
+    def _of_rows(self, rows: Rows) -> Deployment:
+        relation, rng = self._tool.relation, self._rng
+        own = [fact.subject for fact in self._own]
+        known: dict[Entity, tuple[Row, ...]] = {}
+        waiting = [entity for entity in self._touched if entity.kind == relation.subject]
+        most = rng.randint(*_OWNERS)
+        calls: list[dict[str, Any]] = []
+        for _ in range(len(waiting) + 20 * most):
+            if not waiting and len(known) >= most:
+                break
+            entity = waiting.pop(0) if waiting else self._facts.stranger(relation.subject, rng)
+            if entity in known:
+                continue
+            belongings = self._facts.rows(rows, entity)
+            if entity in own:
+                known[entity] = belongings
+                continue
+            fact = of_rows(relation, entity, belongings, rng) if len(belongings) > 3 else None
+            telling = any(self._tells(f"{row.label} {row.value}") for row in belongings)
+            if fact is not None and not telling and not self._tells(fact.value):
+                known[entity] = belongings
+                calls.append(self._tool.call(fact))
+        if len(known) < FEWEST_RECORDS:
+            raise NothingToAsk(f"too few have {rows.plural} of their own ({relation.key})")
+        near = []
+        statistic = self._tool.parameter(Role.STATISTIC)
+        for fact in self._own:
+            for bound in other_bounds(relation, fact, known[fact.subject]):
+                near.append(self._tool.call(replace(fact, given=Given("bound", bound))))
+            golden = self._tool.call(fact)
+            if statistic is not None:
+                near += [{**golden, statistic.name: other} for other in statistic.enum[1:]]
+        subjects = list(known)
+        rng.shuffle(subjects)
+        known = {subject: known[subject] for subject in subjects}
+        calls += [self._tool.call(fact) for fact in self._own]
+        return Deployment(rows_source(self._tool, known, rng), tuple(calls), self._unlike_golden(near))
+
+    def _local_time(self) -> Deployment:
+        relation, rng, facts = self._tool.relation, self._rng, self._facts
+        assert relation.query is not None
+        offset, start = relation.query.parts
+        own = [(fact.subject, fact.given.entity) for fact in self._own if fact.given and fact.given.entity]
+        zones = {zone.name: _value(facts, offset, zone) for zone, _ in own}
+        events = {event.name: _value(facts, start, event) for _, event in own}
+        for _ in range(_ZONES):
+            zone, event = facts.stranger(offset.subject, rng), facts.stranger(start.subject, rng)
+            moved, moment = _value(facts, offset, zone), _value(facts, start, event)
+            if not any(self._tells(local_time(other, moved)) for other in (*events.values(), moment)):
+                zones.setdefault(zone.name, moved)
+            if not any(self._tells(local_time(moment, other)) for other in zones.values()):
+                events.setdefault(event.name, moment)
+        if min(len(zones), len(events)) < FEWEST_RECORDS:
+            raise NothingToAsk(f"too few have a {relation.nouns[0]} of their own ({relation.key})")
+        every = [self._local(zone, event) for zone in zones for event in events]
+        golden = [self._tool.call(fact) for fact in self._own]
+        strangers = [call for call in every if call not in golden]
+        calls = [*golden, *rng.sample(strangers, min(len(strangers), self._style.records))]
+        zones, events = (dict(rng.sample(list(table.items()), len(table))) for table in (zones, events))
+        source = local_time_source(self._tool, zones, events, rng)
+        return Deployment(source, tuple(calls), self._unlike_golden(strangers))
+
+    def _local(self, zone: str, event: str) -> dict[str, Any]:
+        relation = self._tool.relation
+        return self._tool.call(Fact(relation, Entity(relation.subject, 0, zone), None, "", None, Given("event", event)))
+
+    def _days(self) -> Deployment:
+        rng = self._rng
+        calls = [self._tool.call(fact) for fact in self._own]
+        while len(calls) < len(self._own) + 6:
+            first, second = (
+                f"{rng.randint(1700, 1999)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}" for _ in range(2)
+            )
+            between = days_between(first, second)
+            if not self._tells(between.value):
+                calls.append(self._tool.call(between))
+        return Deployment(days_source(self._tool, rng), tuple(calls))
+
+    def _unlike_golden(self, calls: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+        """The calls but those that are golden, each once."""
+        golden = [self._tool.call(fact) for fact in self._own]
+        unlike: list[dict[str, Any]] = []
+        for call in calls:
+            if call not in golden and call not in unlike:
+                unlike.append(call)
+        return tuple(unlike)
 
 
-def _source(tool: ToolDocument, table: dict[str | int, str], rng: Random) -> str:
-    relation = tool.relation
-    subject, *options = tool.parameters
-    name, kind = subject.name, relation.subject
-    answer = relation.object
-    is_number = isinstance(answer, Quantity) or (isinstance(answer, Kind) and answer.numbered)
-    label = relation.nouns[0].replace(" ", "_")
-    records = rng.choice(("records", "known", "register", "table"))
-    entries = [f"{_literal(key)}: {value if is_number else _literal(value)}," for key, value in table.items()]
-    thing = "a whole number" if kind.numbered else "a string"
-    wrong_type = rng.choice((f"{name} must be {thing}", f"expected {name} to be {thing}", f"{name} is not {thing}"))
-    unknown = rng.choice(
-        (f"no record of {a(kind.noun)} by that {kind.called}", f"there is no such {kind.noun}", f"unknown {kind.noun}")
-    )
-    is_wrong = f"not isinstance({name}, str)"
-    if kind.numbered:
-        is_wrong = f"not isinstance({name}, int) or isinstance({name}, bool)"
-    lines = [
-        f"{records} = {{",
-        *(f"    {entry}" for entry in entries),
-        "}",
-        f"if {is_wrong}:",
-        f"    raise TypeError({_literal(wrong_type)})",
-        *(line for option in options for line in _validation(option)),
-        f"key = {name}" if kind.numbered else f"key = {name}.strip()",
-        *(_IGNORE_CASE.format(records=records).splitlines() if IGNORE_CASE in options else ()),
-        f"if key not in {records}:",
-        f"    raise LookupError({_literal(unknown)})",
-        f"{'number' if isinstance(answer, Quantity) else 'answer'} = {records}[key]",
-        *_effects(options),
-        *_result(label, options, relation, rng),
-    ]
-    signature = ", ".join([name, *(f"{option.name}={_default(option)}" for option in options)])
-    body = "\n".join(f"    {line}" for line in lines)
-    return f'def {tool.name}({signature}):\n    """{tool.description}"""\n{body}\n'
-
-
-def _validation(option: Parameter) -> list[str]:
-    if option.enum:
-        choices = "(" + ", ".join(_literal(choice) for choice in option.enum) + ")"
-        message = f"{option.name} must be one of: {', '.join(option.enum)}"
-        return [f"if {option.name} not in {choices}:", f"    raise ValueError({_literal(message)})"]
-    if option.type == "boolean":
-        message = f"{option.name} must be true or false"
-        return [f"if not isinstance({option.name}, bool):", f"    raise TypeError({_literal(message)})"]
-    message = f"{option.name} must be a whole number of at least 1"
-    test = f"isinstance({option.name}, bool) or not isinstance({option.name}, int) or {option.name} < 1"
-    return [f"if {test}:", f"    raise ValueError({_literal(message)})"]
-
-
-_IGNORE_CASE = """\
-if ignore_case:
-    key = next((name for name in {records} if name.lower() == key.lower()), key)"""
-
-
-def _effects(options: list[Parameter]) -> list[str]:
-    lines = []
-    if ROUND_TO in options:
-        lines.append("number = round(number / round_to) * round_to")
-    if NAME_ORDER in options:
-        lines += ['if name_order == "family_first":', '    answer = ", ".join(reversed(answer.split()))']
-    return lines
-
-
-def _result(label: str, options: list[Parameter], relation: Relation, rng: Random) -> list[str]:
-    variable = "number" if isinstance(relation.object, Quantity) else "answer"
-    returned = rng.choice((variable, f"{{{_literal(label)}: {variable}}}", f"{{{_literal(label)}: {variable}}}"))
-    if DETAIL not in options:
-        return [f"return {returned}"]
-    extra = f'"source": {_literal(f"{relation.subject.noun} register")}'
-    if isinstance(relation.object, Quantity) and relation.object.unit:
-        extra = f'"unit": {_literal(relation.object.unit)}'
-    elif isinstance(relation.object, Date):
-        extra = '"format": "YYYY-MM-DD"'
-    elif isinstance(relation.object, Kind):
-        extra = f'"kind": {_literal(relation.object.noun)}'
-    record = f"{{{_literal(label)}: {variable}, {extra}}}"
-    return ['if detail == "record":', f"    return {record}", f"return {returned}"]
-
-
-def _default(option: Parameter) -> str:
-    return _literal(option.default) if isinstance(option.default, str) else repr(option.default)
-
-
-def _literal(value: str | int) -> str:
-    # JSON writes texts as Python does, but for what no record holds: lone surrogates.
-    return json.dumps(value, ensure_ascii=False)
+def _value(facts: Facts, relation: Relation, entity: Entity) -> str:
+    fact = facts.fact(relation, entity)
+    assert fact is not None, "a world knows all about its times"
+    return fact.value

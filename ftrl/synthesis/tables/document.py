@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from random import Random
-from typing import Any
 
 from ftrl.synthesis.tables import wording
-from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation
+from ftrl.synthesis.tables.facts import Clock, Date, Kind, Moment, Quantity, Relation, Take, Text
+from ftrl.synthesis.tables.queries import LISTED
 from ftrl.synthesis.tables.style import Style
+from ftrl.synthesis.tables.tool import Parameter, Role, ToolDocument
 
 _VERBS = ("lookup", "find", "finder", "search", "get", "query", "info")
 _DESCRIPTIONS = ("Gives {it}.", "Finds {it}.", "Returns {it}.", "Looks up {it}.", "Tells {it}.")
@@ -23,72 +25,26 @@ _MORE = (
     " Use it when the {its} is known exactly. The result is {what}.",
     " Takes the {its} as it is written in full and gives {what}. Fails if there is no such {kind}.",
 )
+_MORE_OF_QUERIES = (
+    " The result is {what}. Fails if there is none, or no such {kind}.",
+    " Gives {what}; an error where nothing fits.",
+)
+_NAMES = {
+    Role.UNIT: ("unit", "in_unit", "output_unit"),
+    Role.PIECES: ("quantity", "pieces", "count"),
+}
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One argument of a tool.
-
-    Attributes:
-        type: its JSON Schema type.
-        default: its value where it is left out; required parameters have none.
-    """
-
-    name: str
-    type: str
-    description: str
-    required: bool = True
-    enum: tuple[str, ...] = ()
-    default: str | bool | int | None = None
-
-    def schema(self) -> dict[str, Any]:
-        """As a JSON Schema property."""
-        schema: dict[str, Any] = {"type": self.type, "description": self.description}
-        if self.enum:
-            schema["enum"] = list(self.enum)
-        if not self.required:
-            schema["default"] = self.default
-        return schema
-
-
-@dataclass(frozen=True)
-class ToolDocument:
-    """What a model is told about a tool.
-
-    Attributes:
-        relation: what the tool knows.
-        parameters: the subject first; all others optional.
-    """
-
-    name: str
-    description: str
-    relation: Relation
-    parameters: tuple[Parameter, ...]
-
-    def schema(self) -> dict[str, Any]:
-        """As an OpenAI function schema."""
-        return {
-            "type": "function",
-            "function": {
-                "name": self.name,
-                "description": self.description,
-                "parameters": {
-                    "type": "object",
-                    "properties": {parameter.name: parameter.schema() for parameter in self.parameters},
-                    "required": [parameter.name for parameter in self.parameters if parameter.required],
-                },
-            },
-        }
-
-    def with_parameters(self, parameters: tuple[Parameter, ...]) -> ToolDocument:
-        """The same document with these parameters after its own."""
-        return replace(self, parameters=self.parameters + parameters)
-
-
-def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
+def document(relation: Relation, style: Style, rng: Random, needs: AbstractSet[Role] = frozenset()) -> ToolDocument:
     """Write the document of a tool that knows one relation, in words drawn anew for each task.
 
     The tool's name begins with what it knows, and never with a verb: a small policy reads the first token.
+
+    Args:
+        relation: what the tool is for.
+        style: how wordy.
+        rng: chooses the words.
+        needs: what calls must be able to say beside the subject and what the relation itself takes.
     """
     noun = rng.choice(relation.nouns)
     kind = relation.subject.noun
@@ -98,7 +54,7 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
     a_kind = wording.a(kind)
     called = relation.subject.called
     words = {
-        "it": rng.choice(relation.phrases[:2]).format(a_kind),
+        "it": relation.query.told.format(a_kind) if relation.query else rng.choice(relation.phrases[:2]).format(a_kind),
         "kind": kind,
         "a_kind": a_kind,
         "its": called,
@@ -107,24 +63,58 @@ def document(relation: Relation, style: Style, rng: Random) -> ToolDocument:
     }
     description = rng.choice(_DESCRIPTIONS).format(**words)
     if style.long_documents:
-        description += rng.choice(_MORE[:2] if relation.subject.numbered else _MORE).format(**words)
+        more = _MORE[:2] if relation.subject.numbered else _MORE
+        description += rng.choice(_MORE_OF_QUERIES if relation.query else more).format(**words)
     subject = Parameter(
         name=rng.choice(relation.subject.parameters),
         type="integer" if relation.subject.numbered else "string",
         description=rng.choice(_PARAMETER_DESCRIPTIONS).format(**words),
+        role=Role.SUBJECT,
     )
-    return ToolDocument(name, description, relation, (subject,))
+    if relation.query is not None and relation.query.take is Take.DAYS:
+        subject = replace(subject, description="A date, written YYYY-MM-DD.")
+    return ToolDocument(name, description, (relation,), (subject, *_given(relation, needs, rng)))
+
+
+def _given(relation: Relation, needs: AbstractSet[Role], rng: Random) -> tuple[Parameter, ...]:
+    """The parameters for what is given beside the subject."""
+    query, answer = relation.query, relation.object
+    if query is not None:
+        role = {Take.TIME: Role.EVENT, Take.DAYS: Role.END}.get(query.take, Role.BOUND)
+        type_ = "string"
+        if query.rows is not None and isinstance(query.rows.value, Quantity):
+            type_ = "integer" if query.rows.value.whole else "number"
+        return (Parameter(rng.choice(query.takes), type_, query.asks, role=role),)
+    if not isinstance(answer, Quantity):
+        return ()
+    made = []
+    if Role.UNIT in needs:
+        units = (answer.unit, *(unit for unit, _ in answer.units))
+        text = "The unit of the result, which is rounded to a whole number."
+        made.append(Parameter(rng.choice(_NAMES[Role.UNIT]), "string", text, False, units, answer.unit, Role.UNIT))
+    if Role.PIECES in needs:
+        text = f"For how many pieces the {relation.nouns[0]} is wanted, at least 1."
+        made.append(Parameter(rng.choice(_NAMES[Role.PIECES]), "integer", text, False, (), 1, Role.PIECES))
+    return tuple(made)
 
 
 def _answer(relation: Relation) -> str:
     answer = relation.object
+    if relation.query is not None and relation.query.take.lists:
+        return f"a list of at most {LISTED}; a call that more would fit has to be narrowed"
     if isinstance(answer, Quantity):
         number = "a whole number" if answer.whole else "a number"
         return f"{number} of {answer.unit}" if answer.unit else number
-    if isinstance(answer, Date):
-        return "a date, written YYYY-MM-DD"
     if isinstance(answer, Kind):
         return (
             "a full name" if answer.person and answer.words == 2 else f"the {answer.called} of {wording.a(answer.noun)}"
         )
-    return "a short text"
+    return _WRITTEN[type(answer)]
+
+
+_WRITTEN: dict[type, str] = {
+    Date: "a date, written YYYY-MM-DD",
+    Clock: "a time of day, written HH:MM",
+    Moment: "a day and time, written YYYY-MM-DD HH:MM",
+    Text: "a short text",
+}

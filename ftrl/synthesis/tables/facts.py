@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from random import Random
 from typing import Any, Protocol
 
@@ -50,6 +51,8 @@ class Quantity:
         unit: what it counts, in a document; may be empty.
         more, less: the words of a comparison.
         whole: whether it is always a whole number.
+        units: other units that it may be asked for in, each with what a number has to be multiplied by.
+        each: what stands before the subject when it is asked for several pieces: ``pieces of``; else empty.
     """
 
     low: int = 0
@@ -58,6 +61,8 @@ class Quantity:
     more: str = "larger"
     less: str = "smaller"
     whole: bool = True
+    units: tuple[tuple[str, float], ...] = ()
+    each: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,89 @@ class Date:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A day with a time, written ``1874-03-02 19:40``; in the fictional world of a year between two bounds."""
+
+    first_year: int = 0
+    last_year: int = 0
+    more: str = "later"
+    less: str = "earlier"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A time of day, written ``19:40``."""
+
+    more: str = "later"
+    less: str = "earlier"
+
+
+@dataclass(frozen=True)
 class Text:
     """Words that lead nowhere: an address, a colour, a title."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What belongs to an entity, a figure each: the products of a company and their prices.
+
+    Attributes:
+        key: its own name.
+        noun, plural: what one, and several of them, are called.
+        measure: what the figure is called.
+        value: what the figure is.
+        label: what tells one from another: a kind whose members they are, a day, or nothing.
+    """
+
+    key: str
+    noun: str
+    plural: str
+    measure: str
+    value: Quantity | Date | Clock
+    label: Kind | Date | None
+
+
+class Take(str, Enum):
+    """What a query makes of rows, or of two values."""
+
+    NEXT = "next"
+    """The row with the smallest figure above a bound."""
+    LAST = "last"
+    """The row with the largest figure below a bound."""
+    TOTAL = "total"
+    """The sum of the figures above a bound."""
+    WHICH = "which"
+    """The rows with a figure above a bound: a few."""
+    TIME = "time"
+    """When something starts by the clocks of a time zone."""
+    DAYS = "days"
+    """How many days lie between two dates."""
+
+    @property
+    def lists(self) -> bool:
+        """Whether the answer is several."""
+        return self is Take.WHICH
+
+
+@dataclass(frozen=True)
+class Query:
+    """What makes a relation more than a look-up: it takes something beside its subject.
+
+    Attributes:
+        take: what is done.
+        rows: of what; null where it is done with two values.
+        told: what it gives, in a document, with ``{}`` for the subject.
+        takes: names that a tool may give to the argument beside the subject.
+        asks: what that argument is, in a document.
+        parts: the relations of which a local time is made: of the zone to its offset, of something to its start.
+    """
+
+    take: Take
+    rows: Rows | None
+    told: str
+    takes: tuple[str, ...]
+    asks: str
+    parts: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,15 +167,17 @@ class Relation:
 
     Attributes:
         nouns: what it is called, in tool names (spaces become underscores) and documents.
-        phrases: what it is called in a question, with ``{}`` for the subject.
+        phrases: what it is called in a question, with ``{}`` for the subject, and ``{given}`` for what a query takes.
         name: its own name in provenance and hashes; made of the first noun where it is left out.
+        query: what has to be done to find the answer, where it is more than looking it up.
     """
 
     subject: Kind
-    object: Kind | Quantity | Date | Text
+    object: Kind | Quantity | Date | Moment | Clock | Text
     nouns: tuple[str, ...]
     phrases: tuple[str, ...]
     name: str = ""
+    query: Query | None = None
 
     @property
     def key(self) -> str:
@@ -112,6 +200,38 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a call has to say beside its subject.
+
+    Attributes:
+        role: bound, event, end, unit or pieces.
+        value: as a tool takes it.
+        entity: what it names, if it is an entity.
+    """
+
+    role: str
+    value: str | int | float
+    entity: Entity | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the rows that belong to an entity.
+
+    Attributes:
+        label: its name or day; null where rows have none.
+        entity: the row itself, where its kind has more to tell.
+        value: the figure as text.
+        rank: what rows are ordered by.
+    """
+
+    label: str | None
+    entity: Entity | None
+    value: str
+    rank: Decimal
+
+
+@dataclass(frozen=True)
 class Fact:
     """What one relation says of one entity.
 
@@ -119,6 +239,7 @@ class Fact:
         target: the entity that it leads to; null where it leads to a value.
         value: the answer as text: a name, a number in digits without separators, a date, words.
         rank: what a comparison goes by; null where nothing can be compared.
+        given: what was given beside the subject: a bound, a unit, a number of pieces.
     """
 
     relation: Relation
@@ -126,6 +247,7 @@ class Fact:
     target: Entity | None
     value: str
     rank: Decimal | None = None
+    given: Given | None = None
 
 
 class Facts(Protocol):
@@ -136,11 +258,21 @@ class Facts(Protocol):
         """Every relation, in an order that never changes."""
 
     @property
+    def queries(self) -> tuple[Relation, ...]:
+        """Every relation that takes more than looking up, in an order that never changes."""
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """Where the facts come from, for the record of an environment."""
 
     def relations_of(self, kind: Kind) -> tuple[Relation, ...]:
         """The relations whose subject is of this kind."""
+
+    def queries_of(self, kind: Kind) -> tuple[Relation, ...]:
+        """The queries whose subject is of this kind."""
+
+    def rows(self, rows: Rows, subject: Entity) -> tuple[Row, ...]:
+        """What belongs to an entity; nothing where there is too little, or too much for a tool to hold."""
 
     def draw(self, kind: Kind, rng: Random) -> Entity:
         """An entity that a question may start from: one of the split."""

@@ -25,6 +25,7 @@ from ftrl.synthesis.tables.integrate import Toolset, integrate
 from ftrl.synthesis.tables.scale import scale
 from ftrl.synthesis.tables.style import STYLES, Style
 from ftrl.synthesis.tables.tabular import table_facts
+from ftrl.synthesis.tables.tool import Role
 from ftrl.synthesis.tables.world import World
 
 _DIAL = (
@@ -57,7 +58,7 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
     if config.table_schema is not None and not config.tables:
         raise InputError("a schema says something about tables; name them with --tables", field="schema")
     if not config.tables:
-        yield World(config.seed, config.split)
+        yield World(config.seed, config.split, style_of(config).wide)
         return
     with table_facts(config.tables, config.table_schema, config.split) as facts:
         deep = [scenario.value for scenario in config.scenarios if scenario in _DEEP]
@@ -99,8 +100,12 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
     rng = Random(":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else [])))))
 
     decomposition = decompose(facts, scenario_of(config, index), style, rng)
-    documents = tuple(document(step.fact.relation, style, rng) for step in decomposition.steps)
-    toolset = integrate(decomposition, documents)
+    needs = _needs(decomposition)
+    documents = tuple(
+        document(step.fact.relation, style, rng, needs.get(step.fact.relation.key, frozenset()))
+        for step in decomposition.steps
+    )
+    toolset = integrate(decomposition, documents, style, rng)
     toolset = scale(decomposition, toolset, facts, style, rng)
     deployments = deploy(decomposition, toolset, facts, style, rng)
     provenance = {
@@ -117,6 +122,15 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
     return _assemble(decomposition, toolset, deployments, config.split, provenance)
 
 
+def _needs(decomposition: Decomposition) -> dict[str, set[Role]]:
+    """Relation key to what its calls must be able to say beside the subject."""
+    needs: dict[str, set[Role]] = {}
+    for step in decomposition.steps:
+        if step.fact.given is not None:
+            needs.setdefault(step.fact.relation.key, set()).add(Role(step.fact.given.role))
+    return needs
+
+
 def _assemble(
     decomposition: Decomposition,
     toolset: Toolset,
@@ -128,7 +142,6 @@ def _assemble(
     trace = []
     for step in decomposition.steps:
         tool = toolset.document(toolset.tool_of[step.id])
-        call = {tool.parameters[0].name: step.fact.subject.argument}
         trace.append(
             SubQuestion(
                 id=step.id,
@@ -136,7 +149,7 @@ def _assemble(
                 answer=step.answer,
                 depends_on=step.depends_on,
                 tool=tool.name,
-                arguments=call,
+                arguments=tool.call(step.fact),
             )
         )
     environment = Environment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ftrl.audit.arguments import FILLERS, WILDCARDS
 from ftrl.audit.attempts import COMMON_ANSWERS
@@ -37,6 +38,7 @@ def stands_in(text: str, value: str) -> bool:
     return matches_reference(_plain(text), _plain(value))
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     parted = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in parted if not unicodedata.combining(letter))
@@ -45,9 +47,10 @@ def _plain(text: str) -> str:
 def is_sound(question: str, facts: Sequence[Fact]) -> bool:
     """Whether these answers can be told apart, from each other and from the question, by the loosest of rules."""
     for number, fact in enumerate(facts):
-        if is_tried_blindly(fact.subject.name) or can_be_guessed(fact.value) or stands_in(question, fact.value):
+        parts = fact.value.split(", ")
+        if is_tried_blindly(fact.subject.name) or any(can_be_guessed(p) or stands_in(question, p) for p in parts):
             return False
-        if any(stands_in(other.value, fact.value) for n, other in enumerate(facts) if n != number):
+        if any(stands_in(other.value, part) for n, other in enumerate(facts) if n != number for part in parts):
             return False
         if stands_in(fact.subject.name, fact.value):
             return False

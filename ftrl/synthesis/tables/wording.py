@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ftrl.synthesis.tables.facts import Date, Entity, Kind, Quantity, Relation
+from ftrl.synthesis.tables.facts import Clock, Date, Entity, Fact, Kind, Moment, Quantity, Relation
 
 INSTRUCTION = "Call the tools to answer the question."
 """The first line of every user message."""
@@ -30,6 +30,65 @@ _DIFFERENCE = (
     "By how much does the {noun} of {first} differ from that of {second}?",
     "Look up the {noun} of {first} and that of {second}: how far are they apart?",
 )
+_DAYS = (
+    "How many days lie between the {noun} of {first} and that of {second}?",
+    "Take the {noun} of {first} and that of {second}: how many days are they apart?",
+    "Please work out how many days separate the {noun} of {first} from that of {second}.",
+)
+_LIST = (
+    "What are {}?",
+    "Please list {}.",
+    "Name {}.",
+    "Which are {}? I need all of them.",
+    "Could you list {}?",
+)
+_COUNT = (
+    "How many are {}, and which are they?",
+    "Please count {}, and name them.",
+    "List {}, and say how many there are.",
+)
+# What real models are asked beside that.
+_ALSO = (
+    "Could you look up {}?",
+    "Would you find {} for me, please?",
+    "I would like to know {}.",
+    "Let me know {}.",
+    "I am trying to find out {}.",
+    "Please give me {}.",
+)
+_WHEN = ("When is {}?", "When exactly is {}?", "I have to know {}.")
+_ALSO_SEVERAL = (
+    "Could you look up {}?",
+    "Would you find {} for me, please?",
+    "I would like to know {}.",
+    "Please find out {}.",
+    "Here is what I need: {}.",
+    "I am after {}.",
+)
+_INSTRUCTIONS = (
+    INSTRUCTION,
+    "Use the tools to answer.",
+    "Answer with the help of the tools that you have.",
+    "The tools know what is asked for: call them.",
+    "Look everything up with the tools; nothing of it can be known by heart.",
+)
+_CONTEXTS = (
+    "I am preparing an entry for an almanac.",
+    "This is for a quiz that I am writing.",
+    "We are checking the records of an archive.",
+    "A reader has sent us this question.",
+    "I need this for a report that is due today.",
+    "Two colleagues of mine disagree about this.",
+    "I am filling the last gaps in a table.",
+    "Somebody rang the help desk and asked this.",
+)
+_ENDINGS = (
+    "Thank you!",
+    "Please be exact.",
+    "A short answer will do.",
+    "Take the answer from the tools, please, and not from memory.",
+    "That is all for now.",
+)
 
 
 def a(noun: str) -> str:
@@ -43,37 +102,93 @@ def mention(entity: Entity, rng: Random) -> str:
     return (rng.choice(mentions) if len(mentions) > 1 else mentions[0]).format(entity.name)
 
 
-def phrase(relation: Relation, subject: str, rng: Random) -> str:
-    """What the relation says of a subject, as a noun phrase that can be put into another.
+def phrase(fact: Fact, subject: str, rng: Random) -> str:
+    """What the fact's relation says of a subject, as a noun phrase that can be put into another.
 
     A subject that ends with a verb goes to the end: "the mayor of the town that Q comes from" reads, the same
     with "the person that the town that Q comes from is governed by" does not.
     """
-    phrases = [text for text in relation.phrases if text.endswith("{}")] if _is_clause(subject) else []
-    return rng.choice(phrases or relation.phrases).format(subject)
+    every = _phrases(fact)
+    phrases = [text for text in every if text.endswith("{}")] if _is_clause(subject) else []
+    return rng.choice(phrases or every).format(subject, given=fact.given and fact.given.value)
+
+
+def _phrases(fact: Fact) -> tuple[str, ...]:
+    relation, given = fact.relation, fact.given
+    if given is None or relation.query is not None:
+        return relation.phrases
+    answer = relation.object
+    assert isinstance(answer, Quantity)
+    first = relation.phrases[0]
+    if given.role == "pieces":
+        return (first.replace("{}", f"{{given}} {answer.each} {{}}"),)
+    plain = first.replace(f" in {answer.unit} of {{}}", " of {}")
+    return (plain.replace(" of {}", " in {given} of {}"),)
+
+
+def is_several(fact: Fact) -> bool:
+    """Whether the answer is a list."""
+    return fact.relation.query is not None and fact.relation.query.take.lists
 
 
 def _is_clause(subject: str) -> bool:
     return any(f" {word} " in subject for word in ("that", "which", "who", "whom", "where", "whose", "after"))
 
 
-def step_text(relation: Relation, subject: str) -> str:
+def step_text(fact: Fact, subject: str) -> str:
     """A sub-question on its own, always in the same words."""
+    relation = fact.relation
     word = "Who" if isinstance(relation.object, Kind) and relation.object.person else "What"
-    return f"{word} is {relation.phrases[0].format(subject)}?"
+    text = _phrases(fact)[0].format(subject, given=fact.given and fact.given.value)
+    return f"{word} {'are' if is_several(fact) else 'is'} {text}?"
 
 
-def ask(relation: Relation, what: str, rng: Random) -> str:
+def ask(relation: Relation, what: str, wide: bool, rng: Random) -> str:
     """The question for one answer; ``relation`` is the last one, which gives it."""
-    return rng.choice(_templates(relation.object)).format(what)
+    templates = _templates(relation.object)
+    if wide:
+        templates = (*templates, *_ALSO)
+        if isinstance(relation.object, (Clock, Moment)):
+            templates = (*_WHEN, *_ALSO)
+    return rng.choice(templates).format(what)
 
 
-def ask_several(whats: list[str], rng: Random) -> str:
+def ask_list(what: str, rng: Random) -> str:
+    """The question for one answer that is a list."""
+    return rng.choice(_LIST).format(what)
+
+
+def ask_count(what: str, rng: Random) -> str:
+    """The question for a list and how long it is."""
+    return rng.choice(_COUNT).format(what)
+
+
+def ask_several(whats: list[str], wide: bool, rng: Random) -> str:
     """The question for several answers."""
     templates = (
         _ASK_SEVERAL if len(whats) == 2 else tuple(t for t in _ASK_SEVERAL if "two" not in t and "both" not in t)
     )
+    if wide:
+        templates = (*templates, *_ALSO_SEVERAL)
     return rng.choice(templates).format(f"{', '.join(whats[:-1])} and {whats[-1]}")
+
+
+def ask_days(relation: Relation, subjects: list[str], rng: Random) -> str:
+    """The question how many days lie between what two subjects have."""
+    first, second = subjects
+    return rng.choice(_DAYS).format(noun=relation.nouns[0], first=first, second=second)
+
+
+def in_context(question: str, rng: Random) -> str:
+    """The user message around a question: what the tools are for, sometimes why it is asked, sometimes a thank-you."""
+    parts = [question]
+    if rng.random() < 0.5:
+        parts.insert(0, rng.choice(_CONTEXTS))
+    if rng.random() < 0.3:
+        parts.append(rng.choice(_ENDINGS))
+    instruction = rng.choice(_INSTRUCTIONS)
+    text = " ".join(parts)
+    return f"{instruction}\n{text}" if rng.random() < 0.7 else f"{text}\n{instruction}"
 
 
 def ask_extreme(relation: Relation, subjects: list[str], more: bool, rng: Random) -> str:

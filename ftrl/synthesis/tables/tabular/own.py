@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from ftrl.errors import InputError
-from ftrl.synthesis.tables.facts import Entity, Fact, Kind, NothingToAsk, Relation
+from ftrl.synthesis.tables.facts import Entity, Fact, Kind, NothingToAsk, Relation, Row, Rows
 from ftrl.synthesis.tables.sound import can_be_guessed, stands_in
 from ftrl.synthesis.tables.tabular.cells import Cell, CellType, rank, written
 from ftrl.synthesis.tables.tabular.describe import column_noun, kind_of, relation_of
@@ -58,6 +58,7 @@ class TableFacts:
         self._rows: dict[Kind, _Rows] = {}
         self._sources: dict[str, _Source] = {}
         self._relations: tuple[Relation, ...] = ()
+        self._queries: tuple[Relation, ...] = ()
         self._connection.create_function("fold", 1, lambda text: text and " ".join(text.casefold().split()))
         kinds: dict[str, Kind] = {}
         for number, table in enumerate(tables):
@@ -81,6 +82,19 @@ class TableFacts:
     def relations_of(self, kind: Kind) -> tuple[Relation, ...]:
         """The relations whose subject is of this kind."""
         return tuple(relation for relation in self._relations if relation.subject == kind)
+
+    @property
+    def queries(self) -> tuple[Relation, ...]:
+        """Every relation that filters or adds up rows that refer to one row."""
+        return self._queries
+
+    def queries_of(self, kind: Kind) -> tuple[Relation, ...]:
+        """The queries whose subject is of this kind."""
+        return tuple(relation for relation in self._queries if relation.subject == kind)
+
+    def rows(self, rows: Rows, subject: Entity) -> tuple[Row, ...]:
+        """The rows that refer to the subject's."""
+        return ()
 
     def stranger(self, kind: Kind, rng: Random) -> Entity:
         """Any row with a name."""
