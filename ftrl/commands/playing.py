@@ -7,7 +7,12 @@ from typing import Annotated, Any
 import typer
 
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
-ModelOption = Annotated[str, typer.Option("--model", help="Folder of a model.")]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model", help="Folder of a model, or PROVIDER/NAME (openai/…, anthropic/…, openai-api/SERVICE/NAME)."
+    ),
+]
 MaxTurnsOption = Annotated[int, typer.Option(help="Assistant turns of an episode at most.")]
 ResponseOption = Annotated[int, typer.Option("--max-response-tokens", help="Tokens of one assistant turn at most.")]
 ThinkingOption = Annotated[bool, typer.Option("--thinking", help="Let the model think, where its template knows how.")]
@@ -19,7 +24,7 @@ ContextOption = Annotated[
 ]
 InFlightOption = Annotated[
     int | None,
-    typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, 32 on a CPU."),
+    typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, else 32."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -34,8 +39,11 @@ def playing(
     tensor_parallel: int,
     max_model_len: int | None,
     in_flight: int | None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Settings of the episodes and of the engines, as the configurations of rollouts and evaluations take them.
+
+    ``more`` are further fields of ``EpisodeSettings``.
 
     Raises:
         InputError: a value is out of range.
@@ -50,6 +58,7 @@ def playing(
             temperature=temperature,
             max_response_tokens=max_response_tokens,
             thinking=thinking,
+            **more,
         ),
         "engine": settings_from(
             EngineSettings,

@@ -45,14 +45,46 @@ def rollout(
     tensor_parallel: TensorOption = 1,
     max_model_len: ContextOption = None,
     in_flight: InFlightOption = None,
+    profile: Annotated[str, typer.Option(help="Scoring profile that reads the calls: reference or strict.")] = (
+        "reference"
+    ),
+    seed: Annotated[int | None, typer.Option(help="Seeds of the sampling, one an episode, are made from this.")] = None,
+    episode_tokens: Annotated[
+        int | None, typer.Option("--episode-tokens", help="Tokens that the model may generate in one episode.")
+    ] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(help="End an episode after so many turns in a row that only repeat calls; not with reference."),
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Begin no further episode once so many tokens are generated.")
+    ] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Begin no further episode once the provider has taken so many dollars.")
+    ] = None,
+    price: Annotated[
+        str | None,
+        typer.Option(metavar="IN,OUT", help="Dollars for a million tokens read and generated, such as 0.15,0.60."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Where the provider is: the address of a server of your own, say.")
+    ] = None,
+    reasoning_effort: Annotated[
+        str | None, typer.Option(help="low, medium, high …, for a provider's models that think.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model play every task and store the trajectories. Kill it at any time; --resume goes on.
 
     Example: ftrl rollout tasks.jsonl --model DIR --out rollouts/ --samples 8
+
+    A server of your own: ftrl rollout tasks.jsonl --model openai-api/local/NAME --base-url http://HOST:8000/v1
+    --in-flight 512 --out rollouts/
     """
     from ftrl.rollouts import CollectConfig, collect
-    from ftrl.rollouts.settings import settings_from
+    from ftrl.rollouts.settings import ProviderSettings, settings_from
+
+    price_input, price_output = _price(price)
 
     config = settings_from(
         CollectConfig,
@@ -71,10 +103,30 @@ def rollout(
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
             in_flight=in_flight,
+            profile=profile,
+            seed=seed,
+            max_tokens=episode_tokens,
+            stop_after=stop_after,
+            reasoning_effort=reasoning_effort,
         ),
+        budget_tokens=budget_tokens,
+        budget_usd=budget_usd,
+        provider=settings_from(ProviderSettings, base_url=base_url, price_input=price_input, price_output=price_output),
     )
     report = collect(config)
     typer.echo(report.model_dump_json(indent=2) if as_json else _summary(report))
+
+
+def _price(text: str | None) -> tuple[float | None, float | None]:
+    from ftrl.errors import InputError
+
+    if text is None:
+        return None, None
+    try:
+        read, generated = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--price takes two numbers, such as 0.15,0.60, not '{text}'") from error
+    return read, generated
 
 
 def _summary(report: CollectReport) -> str:
@@ -88,6 +140,8 @@ def _summary(report: CollectReport) -> str:
             f"precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1:.3f}",
             "ended as " + ", ".join(f"{status} {count}" for status, count in report.statuses.items()),
         ]
+    if report.usd:
+        lines.append(f"cost: ${report.usd:.2f}")
     if report.errors:
         lines.append("errors: " + ", ".join(f"{kind} {count}" for kind, count in report.errors.items()))
     return "\n".join(lines)

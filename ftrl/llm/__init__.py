@@ -8,25 +8,35 @@
 * An answer has a pydantic type. Its schema goes along where the provider can enforce it, and what comes back is
   read in any case; an answer that can't be read or is not right is asked for again, with the reason, a bounded
   number of times. Nothing fails open: what is left then is an ``Unusable``, never an answer.
+* ``open_dialogues`` leads conversations in which the model may call tools; nothing of those is recorded here.
 * A provider that can't be reached raises ``ModelFailure``, a ``Budget`` that is spent ``BudgetSpent``: that is
   nobody's wrong answer, and the work can go on later.
 """
 
 from ftrl.llm.answers import answer_schema
 from ftrl.llm.budget import Budget, BudgetSpent, LocalBudget
+from ftrl.llm.chat_completions import ChatCompletions, open_dialogues
 from ftrl.llm.conversation import Prompt, Unusable, ask
+from ftrl.llm.dialogue import AskedCall, AssistantTurn, ContextExceeded, Dialogue, Dialogues, InspectDialogues
 from ftrl.llm.exchanges import Exchange, ExchangeFolder, Exchanges, Message, Recording, Usage, read_recording, record_to
 from ftrl.llm.language_model import LanguageModel
 from ftrl.llm.ledger import Totals, ledger
-from ftrl.llm.provider import ModelFailure, ModelRefused
+from ftrl.llm.provider import ModelFailure, ModelRefused, Provider
 from ftrl.llm.settings import ModelSettings, Price
 
 __all__ = [
+    "AskedCall",
+    "AssistantTurn",
     "Budget",
     "BudgetSpent",
+    "ChatCompletions",
+    "ContextExceeded",
+    "Dialogue",
+    "Dialogues",
     "Exchange",
     "ExchangeFolder",
     "Exchanges",
+    "InspectDialogues",
     "LanguageModel",
     "LocalBudget",
     "Message",
@@ -35,6 +45,7 @@ __all__ = [
     "ModelSettings",
     "Price",
     "Prompt",
+    "Provider",
     "Recording",
     "Totals",
     "Unusable",
@@ -42,6 +53,7 @@ __all__ = [
     "answer_schema",
     "ask",
     "ledger",
+    "open_dialogues",
     "read_recording",
     "record_to",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ftrl.llm.answers import Answer, Unreadable, answer_schema, read_answer
 from ftrl.llm.exchanges import Message
 from ftrl.llm.language_model import LanguageModel
+from ftrl.llm.ledger import Totals
 
 ATTEMPTS = 4
 """How often an answer is asked for: once, and then with the reason why the one before is of no use."""
@@ -60,6 +61,7 @@ async def ask(
     item: int,
     sample: int = 0,
     attempts: int = ATTEMPTS,
+    spent: Totals | None = None,
 ) -> Answer | Unusable:
     """An answer that can be read and passes the check, or the last reason why there is none.
 
@@ -71,6 +73,7 @@ async def ask(
         item: for which item, for the record.
         sample: 0, or which further answer to the same question.
         attempts: how often to ask at most.
+        spent: added to, by what each answer cost, also where it was found in the record.
 
     Raises:
         ModelFailure: the model can't be asked.
@@ -85,6 +88,8 @@ async def ask(
         exchange = await model.exchange(
             messages, answer=answer_schema(kind), sample=number, item=item, prompt=prompt.name
         )
+        if spent is not None:
+            spent.add(exchange)
         try:
             if exchange.stop not in _WHOLE:
                 raise Unreadable(f"it is not whole: the model stopped because of '{exchange.stop}'")

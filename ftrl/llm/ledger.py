@@ -46,6 +46,15 @@ class Totals(BaseModel):
             self.input += exchange.usage.tokens - exchange.usage.output
         self.usd = None if self.usd is None or exchange.usd is None else self.usd + exchange.usd
 
+    def include(self, other: Totals) -> None:
+        """Count all of another sum."""
+        self.calls += other.calls
+        self.input += other.input
+        self.output += other.output
+        self.uncounted += other.uncounted
+        self.seconds += other.seconds
+        self.usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+
 
 def ledger(exchanges: Iterable[Exchange]) -> dict[str, Totals]:
     """The totals of each stage, and under ``all`` those of all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from inspect_ai.tool import ToolInfo
 
 CAUSE_CHARACTERS = 300
-_REFUSING = (401, 402, 403, 404)
+REFUSING = (401, 402, 403, 404)
 """Answers of a server that stay the same however often it is asked."""
+
+
+_MARKS = re.compile(r"\[/?[a-z]+\]")
 
 
 class ModelFailure(FtrlError):
@@ -37,6 +41,17 @@ class Provider:
     def __init__(self, settings: ModelSettings) -> None:
         self.settings = settings
         self._model: Model | None = None
+
+    def check(self) -> None:
+        """See that there is what is needed to ask the model: its provider's package and a key.
+
+        Raises:
+            ModelRefused: something is missing here.
+        """
+        try:
+            self._open()
+        except Exception as error:  # as in generate
+            raise self._failure(error) from error
 
     async def generate(
         self, messages: Sequence[ChatMessage], config: GenerateConfig, tools: Sequence[ToolInfo] = ()
@@ -91,6 +106,11 @@ class Provider:
         info = get_model_info(self.settings.model)
         return None if info is None or info.cost is None else compute_model_cost(info.cost, usage)
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._model is not None:
+            await self._model.api.aclose()
+
     def _open(self) -> Model:
         from inspect_ai.model import get_model
 
@@ -106,8 +126,9 @@ class Provider:
 
     def _failure(self, error: Exception) -> ModelFailure:
         cause = _bottom(error)
-        text = " ".join(str(cause).split())[:CAUSE_CHARACTERS]
-        refused = getattr(cause, "status_code", None) in _REFUSING or type(cause).__name__ == "PrerequisiteError"
+        # Inspect writes some of its messages with marks for a terminal.
+        text = " ".join(_MARKS.sub("", str(cause)).split())[:CAUSE_CHARACTERS]
+        refused = getattr(cause, "status_code", None) in REFUSING or type(cause).__name__ == "PrerequisiteError"
         kind = ModelRefused if refused else ModelFailure
         return kind(f"{self.settings.model} can't be asked: {type(cause).__name__}: {text}")
 

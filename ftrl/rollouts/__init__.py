@@ -4,8 +4,8 @@ In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts 
 
 * ``run_episode`` is the one episode loop. Policies differ (an engine, a script), rules do not.
 * ``collect`` plays what the store lacks: a ``Fleet`` of Ray actors, each one vLLM engine and many episodes at a
-  time over the sandbox of their node. A lost engine's episodes go back to the queue; ``resume`` goes on with a run
-  that was killed.
+  time over the sandbox of their node - or, for a provider's model, thousands of conversations in this process. A
+  lost engine's episodes go back to the queue; ``resume`` goes on with a run that was killed.
 * A ``Trajectory`` says exactly what the model saw and sampled. A fault of ours gives no score and is played again.
 * ``snapshots`` turns a trajectory into its per-step samples when they are asked for; they are never stored.
 """
@@ -22,7 +22,8 @@ from ftrl.rollouts.policy import (
     ScriptedPolicy,
 )
 from ftrl.rollouts.prompts import render_prompt
-from ftrl.rollouts.settings import CollectConfig, EngineSettings, EpisodeSettings
+from ftrl.rollouts.provider_policy import ProviderPolicy
+from ftrl.rollouts.settings import CollectConfig, EngineSettings, EpisodeSettings, ProviderSettings
 from ftrl.rollouts.snapshots import Snapshot, snapshots
 from ftrl.rollouts.store import Collection, TrajectoryStore
 from ftrl.rollouts.trajectory import (
@@ -32,6 +33,7 @@ from ftrl.rollouts.trajectory import (
     Trajectory,
     TrajectoryCall,
     TrajectoryStatus,
+    Usage,
 )
 
 __all__ = [
@@ -50,12 +52,15 @@ __all__ = [
     "Metrics",
     "Policy",
     "PolicyIdentity",
+    "ProviderPolicy",
+    "ProviderSettings",
     "ScriptedPolicy",
     "Snapshot",
     "Trajectory",
     "TrajectoryCall",
     "TrajectoryStatus",
     "TrajectoryStore",
+    "Usage",
     "collect",
     "render_prompt",
     "run_episode",

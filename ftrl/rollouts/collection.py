@@ -7,7 +7,8 @@ be killed at any moment and gone on with, and nothing is lost but the episodes o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -15,33 +16,25 @@ from pydantic import BaseModel, ConfigDict
 from ftrl import storage
 from ftrl.environments import Tasks, open_tasks
 from ftrl.errors import FtrlError, InputError
+from ftrl.llm import ModelRefused, open_dialogues
 from ftrl.models import check_model_folder, weights_hash
 from ftrl.ray_session import ray_session
 from ftrl.rewards import profile_named
 from ftrl.rollouts.episode import EpisodeKey
-from ftrl.rollouts.fleet import Fleet, Lease
+from ftrl.rollouts.fleet import Fleet, vllm_runs_on_cpu
+from ftrl.rollouts.leases import Lease
 from ftrl.rollouts.progress import Display, Tally
+from ftrl.rollouts.provider_fleet import ProviderFleet
+from ftrl.rollouts.providers import WITHOUT_SEEDS, is_provider, model_settings
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.store import Collection, TrajectoryStore, is_trajectory_store
-from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
+from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, Usage
 
 COMMIT_EPISODES = 256
 """Episodes that are committed together at most."""
 
 COMMIT_SECONDS = 5.0
 """A finished episode waits no longer than about this to be committed."""
-
-PROVIDERS = (
-    "openai",
-    "openai-api",
-    "anthropic",
-    "google",
-    "vllm",
-    "together",
-    "openrouter",
-    "groq",
-    "mistral",
-)
 
 
 class CollectReport(BaseModel):
@@ -54,6 +47,7 @@ class CollectReport(BaseModel):
         errors: calls that did not end well, by status; ``infrastructure`` are episodes played again, ``engine_lost``
             engines replaced.
         tokens: generated.
+        usd: what the provider took for this call's episodes; null where no price is known.
         seconds: for how long there was an engine ready.
     """
 
@@ -73,6 +67,7 @@ class CollectReport(BaseModel):
     recall: float | None
     f1: float | None
     tokens: int
+    usd: float | None = None
     seconds: float
 
 
@@ -89,12 +84,9 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
         InputError: the model, the tasks or the store are not as they should be; nothing was started.
         FtrlError: the work failed; what was finished is in the store.
     """
-    profile_named(config.episode.profile)
-    _refuse_providers(config.model)
-    check_model_folder(config.model)
+    identity = _identity(config)
     tasks = open_tasks(config.tasks)
     ids = tasks.ids()[: config.limit]  # reads all of them: a broken row is found before an engine starts
-    identity = PolicyIdentity(name=config.model, weights=weights_hash(config.model))
     with _store(config) as store:
         store.begin(Collection(iteration=config.iteration, policy=identity, settings=config.episode))
         done = store.done(config.iteration)
@@ -105,9 +97,10 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
             if (id_, sample) not in done
         ]
         tally = Tally(total=len(ids) * config.samples, before=len(ids) * config.samples - len(wanted))
+        budget = _Budget(config, store)
         given_up: list[tuple[Lease, str]] = []
         if wanted:
-            given_up = _run(config, identity, tasks, wanted, store, tally, display=display)
+            given_up = _run(config, identity, tasks, wanted, store, tally, budget, display=display)
         report = _report(config, store, identity, tally)
     if given_up:
         lease, error = given_up[0]
@@ -115,7 +108,41 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
             f"{len(given_up)} of {tally.total} episodes could not be played through a fault of ours (first: task "
             f"{lease.task}, sample {lease.key.sample}: {error}); the others are stored, go on with --resume"
         )
+    if report.episodes < tally.total:
+        raise FtrlError(
+            f"the budget is spent ({budget.spent}) with {report.episodes} of {tally.total} episodes played; they are "
+            "stored: go on with --resume and a larger budget"
+        )
     return report
+
+
+def _identity(config: CollectConfig) -> PolicyIdentity:
+    """Which model it is.
+
+    Raises:
+        InputError: there is no such model, or it cannot be used as the settings want it.
+    """
+    profile_named(config.episode.profile)
+    seeded = config.episode.seed is not None
+    if is_provider(config.model) and not storage.exists(config.model):
+        provider = config.model.partition("/")[0]
+        if config.episode.thinking:
+            raise InputError("--thinking is for chat templates; for a provider's model, give --reasoning-effort")
+        if seeded and provider in WITHOUT_SEEDS:
+            raise InputError(f"the provider {provider} takes no seeds; leave --seed out")
+        try:
+            open_dialogues(model_settings(config)).check()
+        except ModelRefused as error:
+            raise InputError(str(error)) from error
+        return PolicyIdentity(name=config.model)
+    check_model_folder(config.model)
+    if config.episode.reasoning_effort is not None:
+        raise InputError("--reasoning-effort is for providers' models; for a model of your own, give --thinking")
+    if config.budget_usd is not None:
+        raise InputError("a model of your own costs nobody dollars; give --budget-tokens")
+    if seeded and vllm_runs_on_cpu():
+        raise InputError("vLLM's CPU build dies of seeds; leave --seed out")
+    return PolicyIdentity(name=config.model, weights=weights_hash(config.model))
 
 
 def _run(
@@ -125,15 +152,12 @@ def _run(
     wanted: list[tuple[int, int]],
     store: TrajectoryStore,
     tally: Tally,
+    budget: _Budget,
     *,
     display: bool,
 ) -> list[tuple[Lease, str]]:
     batch = _Batch(store)
-    with (
-        ray_session() as ray,
-        Fleet(ray, config, identity, len(wanted)) as fleet,
-        Display(tally, silent=not display) as shown,
-    ):
+    with _players(config, identity, len(wanted)) as (fleet, put), Display(tally, silent=not display) as shown:
 
         def tick() -> None:
             batch.commit_if_due()
@@ -147,23 +171,92 @@ def _run(
             shown.refresh()
 
         try:
-            for trajectory in fleet.play(_leases(ray, tasks, wanted, store.run, config.iteration), tick=tick):
+            leases = _leases(put, tasks, wanted, store.run, config.iteration)
+            for trajectory in fleet.play(budget.admit(leases), tick=tick):
                 tally.add(trajectory)
+                budget.spend(trajectory)
                 batch.add(trajectory)
         finally:
             batch.commit()
         return fleet.events.given_up
 
 
-def _leases(ray: Any, tasks: Tasks, wanted: list[tuple[int, int]], run: str, iteration: int) -> Iterator[Lease]:
-    """The work, read from the tasks as it is handed out; samples of a task share one copy of it in Ray."""
+@contextmanager
+def _players(
+    config: CollectConfig, identity: PolicyIdentity, episodes: int
+) -> Iterator[tuple[Fleet | ProviderFleet, Callable[[Any], Any]]]:
+    """Who plays, and how a task is handed to them."""
+    if identity.weights is None:
+        with ProviderFleet(config, identity) as provider:
+            yield provider, lambda value: value
+    else:
+        with ray_session() as ray, Fleet(ray, config, identity, episodes) as fleet:
+            yield fleet, ray.put
+
+
+def _leases(
+    put: Callable[[Any], Any], tasks: Tasks, wanted: list[tuple[int, int]], run: str, iteration: int
+) -> Iterator[Lease]:
+    """The work, read from the tasks as it is handed out; samples of a task share one copy of it."""
     last = -1
     for row, sample in wanted:
         if row != last:
             environment = tasks[row]
-            shared = ray.put(environment), ray.put(tasks.sources(environment))
+            shared = put(environment), put(tasks.sources(environment))
             last = row
         yield Lease(*shared, task=row, key=EpisodeKey(run, iteration, sample))
+
+
+class _Budget:
+    """What the store's episodes may take; those that are being played when it is spent are still played to their end.
+
+    Args:
+        config: with the budgets.
+        store: whose episodes have spent some of it already.
+    """
+
+    def __init__(self, config: CollectConfig, store: TrajectoryStore) -> None:
+        self._tokens, self._usd = config.budget_tokens, config.budget_usd
+        self._spent_tokens, self._spent_usd = 0, 0.0
+        if self._tokens is not None or self._usd is not None:
+            for row in store.rows(["usage"]):
+                self._add(None if row["usage"] is None else Usage.model_validate(row["usage"]))
+
+    def admit(self, leases: Iterator[Lease]) -> Iterator[Lease]:
+        """The work, as long as something is left."""
+        while not self._is_spent() and (lease := next(leases, None)) is not None:
+            yield lease
+
+    def spend(self, trajectory: Trajectory) -> None:
+        """Count a finished episode.
+
+        Raises:
+            FtrlError: nobody knows what it took.
+        """
+        if self._tokens is not None or self._usd is not None:
+            self._add(trajectory.usage)
+
+    @property
+    def spent(self) -> str:
+        """For people."""
+        tokens = f"{self._spent_tokens:,} tokens generated"
+        return tokens if self._usd is None else f"{tokens}, ${self._spent_usd:.2f}"
+
+    def _add(self, usage: Usage | None) -> None:
+        if usage is None:
+            raise FtrlError("this provider does not say how many tokens a turn took, so no budget holds")
+        if self._usd is not None and usage.usd is None:
+            raise FtrlError(
+                "what this model's tokens cost is not known, so no budget in dollars holds; say it with --price, or "
+                "give --budget-tokens"
+            )
+        self._spent_tokens += usage.output
+        self._spent_usd += usage.usd or 0.0
+
+    def _is_spent(self) -> bool:
+        return (self._tokens is not None and self._spent_tokens >= self._tokens) or (
+            self._usd is not None and self._spent_usd >= self._usd
+        )
 
 
 class _Batch:
@@ -201,12 +294,6 @@ def _store(config: CollectConfig) -> TrajectoryStore:
     return TrajectoryStore.create(config.out, run=config.run)
 
 
-def _refuse_providers(model: str) -> None:
-    provider, slash, name = model.partition("/")
-    if slash and name and provider in PROVIDERS and not storage.exists(model):
-        raise InputError(f"models of providers ('{model}') cannot be used yet; give the folder of a model")
-
-
 def _report(config: CollectConfig, store: TrajectoryStore, identity: PolicyIdentity, tally: Tally) -> CollectReport:
     return CollectReport(
         store=config.out,
@@ -223,5 +310,6 @@ def _report(config: CollectConfig, store: TrajectoryStore, identity: PolicyIdent
         recall=tally.mean(tally.recall),
         f1=tally.mean(tally.f1),
         tokens=tally.tokens,
+        usd=tally.usd,
         seconds=tally.seconds,
     )

@@ -57,6 +57,18 @@ TRAJECTORY_COLUMNS = pa.schema(
             ),
             nullable=False,
         ),
+        pa.field(
+            "usage",
+            pa.struct(
+                [
+                    ("input", pa.int64()),
+                    ("output", pa.int64()),
+                    ("cache_read", pa.int64()),
+                    ("cache_write", pa.int64()),
+                    ("usd", pa.float64()),
+                ]
+            ),
+        ),
     ]
 )
 """One row a trajectory. ``messages`` and ``calls`` hold JSON text (lists of objects)."""
@@ -77,7 +89,7 @@ def trajectory_to_row(trajectory: Trajectory) -> dict[str, Any]:
 
 def trajectory_from_row(row: Mapping[str, Any]) -> Trajectory:
     """The trajectory in a row of ``TRAJECTORY_COLUMNS``, as pyarrow or Ray Data deliver it."""
-    values = {name: row[name] for name in TRAJECTORY_COLUMNS.names if name not in ("policy", "weights")}
+    values = {name: row.get(name) for name in TRAJECTORY_COLUMNS.names if name not in ("policy", "weights")}
     return Trajectory.model_validate(
         {
             **values,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftrl.errors import FtrlError, InputError
-from ftrl.rollouts.episode import EpisodeKey
+from ftrl.rollouts.leases import FleetEvents, Lease
 from ftrl.rollouts.policy import EngineLost
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, TrajectoryStatus
@@ -27,29 +27,7 @@ IN_FLIGHT_GPU, IN_FLIGHT_CPU = 256, 32
 MOST_DEATHS_IN_A_ROW = 3
 """An engine that dies so often without finishing an episode in between will not do better the next time."""
 
-MOST_FAULTS = 3
-"""An episode that fails so often through a fault of ours is left out, and reported."""
-
 STOP_SECONDS = 60.0
-
-
-@dataclass
-class Lease:
-    """One episode to be played.
-
-    Attributes:
-        environment: reference to the environment in Ray's object store.
-        sources: reference to its tools' sources there.
-        task: 0-based row of the task, for messages.
-        key: names the episode.
-        faults: how often it failed through a fault of ours.
-    """
-
-    environment: Any
-    sources: Any
-    task: int
-    key: EpisodeKey
-    faults: int = 0
 
 
 @dataclass
@@ -61,15 +39,6 @@ class _Seat:
     leases: dict[Any, Lease] = field(default_factory=dict)
     task: int | None = None
     deaths: int = 0
-
-
-@dataclass
-class FleetEvents:
-    """What went wrong so far, by kind; and leases that were given up."""
-
-    engines_lost: int = 0
-    faults: int = 0
-    given_up: list[tuple[Lease, str]] = field(default_factory=list)
 
 
 def vllm_runs_on_cpu() -> bool:
@@ -208,7 +177,8 @@ class Fleet:
         lease = seat.leases.pop(ref)
         trajectory: Trajectory = result
         if trajectory.status is TrajectoryStatus.INFRASTRUCTURE:
-            self._fault(lease, trajectory.error or "")
+            if self.events.fault(lease, trajectory.error or ""):
+                self._queue.append(lease)
             return None
         seat.deaths = 0
         return trajectory
@@ -226,14 +196,6 @@ class Fleet:
             raise cause from None  # without Ray's account of it: the message is for the user
         else:
             raise error
-
-    def _fault(self, lease: Lease, error: str) -> None:
-        self.events.faults += 1
-        lease.faults += 1
-        if lease.faults < MOST_FAULTS:
-            self._queue.append(lease)
-        else:
-            self.events.given_up.append((lease, error))
 
     def _lost(self, seat: _Seat, why: str) -> None:
         """Take the worker's leases back and put a new worker in its place."""

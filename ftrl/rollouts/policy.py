@@ -1,4 +1,4 @@
-"""Whoever speaks in an episode: an engine, a recorded script, later a provider."""
+"""Whoever speaks in an episode: an engine, a provider's model, a recorded script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from ftrl.errors import FtrlError
 from ftrl.rollouts.settings import EpisodeSettings
-from ftrl.rollouts.trajectory import AssistantTokens, PolicyIdentity
+from ftrl.rollouts.trajectory import AssistantTokens, PolicyIdentity, Usage
+from ftrl.tool_calls import ParsedResponse
 
 
 class ContextFull(FtrlError):
@@ -30,19 +31,28 @@ class Generation:
     Attributes:
         text: without end-of-turn marks.
         tokens: what was sampled; ``None`` for a policy without tokens.
+        response: the turn taken apart, where the provider itself names the calls; else every profile reads ``text``
+            with its own parser.
+        usage: what the turn took; ``None`` where that is not known.
         context_ended: whether the turn was cut off because the context was full, not by its own limit.
     """
 
     text: str
     tokens: AssistantTokens | None = None
+    response: ParsedResponse | None = None
+    usage: Usage | None = None
     context_ended: bool = False
 
 
 class Conversation(Protocol):
     """One episode, from the policy's side; remembers what was said."""
 
-    async def generate(self, messages: Sequence[Mapping[str, Any]]) -> Generation:
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         """The next assistant turn after ``messages``, which continue those of the call before.
+
+        Args:
+            messages: the conversation so far.
+            most_tokens: how long the turn may be; what the settings say if None.
 
         Raises:
             ContextFull: the messages no longer fit.
@@ -60,8 +70,16 @@ class Policy(Protocol):
         """Name and weights."""
         ...
 
-    def converse(self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings) -> Conversation:
-        """A new conversation in which ``tools`` (OpenAI function schemas) are on offer."""
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
+        """A new conversation in which ``tools`` (OpenAI function schemas) are on offer.
+
+        Args:
+            tools: what the model may call.
+            settings: of the episode.
+            seed: of its sampling, if it is to have one.
+        """
         ...
 
 
@@ -76,7 +94,9 @@ class ScriptedPolicy:
     texts: Sequence[str]
     identity: PolicyIdentity = field(default_factory=lambda: PolicyIdentity(name="script"))
 
-    def converse(self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings) -> Conversation:
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
         """The script from its beginning."""
         return _Script(self.texts)
 
@@ -85,7 +105,7 @@ class _Script:
     def __init__(self, texts: Sequence[str]) -> None:
         self._rest = iter(texts)
 
-    async def generate(self, messages: Sequence[Mapping[str, Any]]) -> Generation:
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         for text in self._rest:
             return Generation(text)
         raise FtrlError("the script has no further turn, but the episode goes on")

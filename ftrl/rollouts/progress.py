@@ -36,6 +36,7 @@ class Tally:
     turns: int = 0
     calls: int = 0
     tokens: int = 0
+    usd: float | None = 0.0
     precision: float = 0.0
     recall: float = 0.0
     f1: float = 0.0
@@ -51,7 +52,10 @@ class Tally:
         self.episodes += 1
         self.turns += sum(message["role"] == "assistant" for message in trajectory.messages)
         self.calls += len(trajectory.calls)
-        self.tokens += sum(len(turn.token_ids) for turn in trajectory.turns)
+        usage = trajectory.usage
+        if usage is not None:
+            self.tokens += usage.output
+        self.usd = None if usage is None or usage.usd is None or self.usd is None else self.usd + usage.usd
         self.precision += metrics.precision
         self.recall += metrics.recall
         self.f1 += metrics.f1
@@ -85,6 +89,7 @@ class Tally:
             ("episodes", f"{self.before + self.episodes}/{self.total}"),
             ("episodes/s", f"{rate:.2f}"),
             ("tokens/s", f"{tokens:.0f}"),
+            *([("cost", f"${self.usd:.2f}")] if self.usd else []),
             ("turns", _number(self.mean(self.turns), 1)),
             ("F1", _number(self.mean(self.f1), 3)),
             (

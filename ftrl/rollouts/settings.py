@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ftrl.errors import InputError
 
@@ -30,6 +30,30 @@ class EpisodeSettings(Settings):
         description="Scoring profile whose parser reads the calls and whose ticks the snapshots follow; "
         "scored is under every profile.",
     )
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        description="Each episode's sampling gets a seed of its own, made from this one, its task and its sample. "
+        "Not every engine and provider takes seeds.",
+    )
+    reasoning_effort: str | None = Field(
+        default=None, description="low, medium, high …, for a provider's models that think."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens that the model may generate in one episode; any number if left out."
+    )
+    stop_after: int | None = Field(
+        default=None,
+        ge=1,
+        description="End an episode after so many turns in a row whose calls were all made before, word for word, or "
+        "are no calls of any tool. Saves tokens; not under the reference profile, which plays on.",
+    )
+
+    @model_validator(mode="after")
+    def _reference_plays_on(self) -> EpisodeSettings:
+        if self.stop_after is not None and self.profile == "reference":
+            raise ValueError("episodes are never stopped early under the profile 'reference'; choose another profile")
+        return self
 
 
 class EngineSettings(Settings):
@@ -46,8 +70,8 @@ class EngineSettings(Settings):
     episodes_in_flight: int | None = Field(
         default=None,
         ge=1,
-        description="Episodes that one engine plays at once; 256 on a GPU and 32 on a CPU if left out. "
-        "More than the engine can batch only wait inside it.",
+        description="Episodes that one engine plays at once; 256 on a GPU and 32 on a CPU if left out, and 32 with a "
+        "provider. More than the engine can batch only wait inside it.",
     )
     sandbox_workers: int | None = Field(
         default=None, ge=1, description="Tools at work on each node; one per core if left out."
@@ -56,11 +80,23 @@ class EngineSettings(Settings):
     cpu_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
 
 
+class ProviderSettings(Settings):
+    """How a provider's model is reached; none of it changes what an episode means."""
+
+    base_url: str | None = Field(default=None, description="Where the provider is, if not where it usually is.")
+    price_input: float | None = Field(default=None, ge=0, description="Dollars for a million tokens read.")
+    price_output: float | None = Field(default=None, ge=0, description="Dollars for a million tokens generated.")
+    timeout: int = Field(default=600, ge=1, description="Seconds that one request may take.")
+    retries: int = Field(
+        default=6, ge=0, description="How often a request is made again that failed for no reason of its own."
+    )
+
+
 class CollectConfig(Settings):
     """One collection: which tasks, which model, how many samples, where to."""
 
     tasks: str = Field(description="An environment store, or a JSONL or Parquet file in the published format.")
-    model: str = Field(description="Folder of a model on this machine.")
+    model: str = Field(description="Folder of a model on this machine, or PROVIDER/NAME.")
     out: str = Field(description="The trajectory store, local or s3://.")
     samples: int = Field(default=1, ge=1, description="Episodes of each task.")
     iteration: int = Field(default=0, ge=0, description="Round of training that these episodes belong to.")
@@ -69,8 +105,17 @@ class CollectConfig(Settings):
     run: str | None = Field(
         default=None, description="Name of the run, part of every trajectory's id; random if left out."
     )
+    budget_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="No further episode begins once the store's episodes have taken so many generated tokens.",
+    )
+    budget_usd: float | None = Field(
+        default=None, gt=0, description="No further episode begins once the store's episodes have cost so much."
+    )
     episode: EpisodeSettings = EpisodeSettings()
     engine: EngineSettings = EngineSettings()
+    provider: ProviderSettings = ProviderSettings()
 
 
 S = TypeVar("S", bound=Settings)
@@ -87,4 +132,6 @@ def settings_from(kind: type[S], /, **values: Any) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
+        if not field:  # values that do not go together
+            raise InputError(first["msg"].removeprefix("Value error, ")) from error
         raise InputError(f"{first['msg'].lower()}, not {first['input']!r}", field=field) from error

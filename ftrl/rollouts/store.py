@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
 from ftrl.rollouts.columns import FEW_VALUES, TRAJECTORY_COLUMNS, trajectory_from_row, trajectory_to_row
+from ftrl.rollouts.providers import is_provider
 from ftrl.rollouts.settings import EpisodeSettings
 from ftrl.rollouts.trajectory import PolicyIdentity, Record, Trajectory, TrajectoryStatus
 
@@ -126,6 +127,22 @@ class TrajectoryStore:
                 return
         manifest = self._manifest.model_copy(update={"collections": (*self._manifest.collections, collection)})
         self._commit(manifest, expected=self._manifest)
+
+    def refuse_without_tokens(self, iteration: int) -> None:
+        """See that the iteration's episodes were sampled by a model of ours, token by token.
+
+        Raises:
+            InputError: a provider's model played them.
+        """
+        for collection in self.collections:
+            policy = collection.policy
+            if collection.iteration == iteration and policy.weights is None and is_provider(policy.name):
+                raise InputError(
+                    f"the episodes of iteration {iteration} were played by {policy.name}, of which there "
+                    "are no tokens and no log-probabilities: nothing can be trained on them. Collect with the model "
+                    "that is to be trained",
+                    file=self.path,
+                )
 
     def close(self) -> None:
         """Let other processes write."""
@@ -260,7 +277,9 @@ def _order(trajectory: Trajectory) -> tuple[int, str, int]:
 
 
 def _refuse_changes(path: str, known: Collection, wanted: Collection) -> None:
-    if known.policy.weights != wanted.policy.weights:
+    # A provider's model has no weights to tell it by, only its name.
+    same = known.policy.weights == wanted.policy.weights
+    if not same or (wanted.policy.weights is None and known.policy.name != wanted.policy.name):
         raise InputError(
             f"the episodes of iteration {known.iteration} here are by another model ({known.policy.name}, weights "
             f"{str(known.policy.weights)[:12]}), not by {wanted.policy.name}; resume with it or choose another place",

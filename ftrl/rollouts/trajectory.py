@@ -29,6 +29,10 @@ class TrajectoryStatus(str, Enum):
     """The model was still calling tools at its last turn."""
     CONTEXT_FULL = "context_full"
     """The conversation no longer fits the model's context."""
+    OUT_OF_TOKENS = "out_of_tokens"
+    """The episode's own budget of tokens is spent (``EpisodeSettings.max_tokens``)."""
+    STOPPED = "stopped"
+    """Turn after turn brought nothing new (``EpisodeSettings.stop_after``)."""
     INFRASTRUCTURE = "infrastructure"
     """A fault of ours: no score, never stored as finished, collected again."""
 
@@ -80,6 +84,34 @@ class AssistantTokens(Record):
     finish_reason: str
 
 
+class Usage(Record):
+    """Tokens of all turns of an episode, as the engine or the provider counted them.
+
+    Attributes:
+        input: read, those from a provider's cache left out; for an engine of ours, all prompts.
+        output: generated, thinking included.
+        cache_read: read from the provider's cache.
+        cache_write: written to it.
+        usd: what the provider takes for them; null where no price is known, 0 for an engine of ours.
+    """
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    usd: float | None = 0.0
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together; what is not known of one is not known of both."""
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            usd=None if self.usd is None or other.usd is None else self.usd + other.usd,
+        )
+
+
 class Metrics(Record):
     """Precision, recall and F1 of an episode (paper, section 4.1) under one scoring profile."""
 
@@ -101,6 +133,7 @@ class Trajectory(Record):
         messages: the conversation in OpenAI chat format, first user message included.
         calls: in the order in which they were made.
         turns: the tokens of each assistant turn; empty for a policy without tokens.
+        usage: tokens in sums; null for a script, and for a provider that does not tell.
         metrics: one entry a scoring profile, that of the episode's settings first; empty for ``infrastructure``.
         error: what went wrong, for ``infrastructure``.
     """
@@ -117,6 +150,7 @@ class Trajectory(Record):
     calls: tuple[TrajectoryCall, ...] = ()
     turns: tuple[AssistantTokens, ...] = ()
     metrics: tuple[Metrics, ...] = ()
+    usage: Usage | None = None
     error: str | None = None
 
     def metrics_of(self, profile: str) -> Metrics:
@@ -129,6 +163,12 @@ class Trajectory(Record):
             if metrics.profile == profile:
                 return metrics
         raise KeyError(profile)
+
+
+def episode_seed(seed: int, environment_id: str, sample: int, iteration: int) -> int:
+    """The seed of an episode's sampling: 31 bits, the same for the same collection seed, task, sample and iteration."""
+    text = f"{seed}\0{iteration}\0{environment_id}\0{sample}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
 def trajectory_id(run: str, environment_id: str, sample: int, iteration: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from ftrl.rollouts.policy import ContextFull, Conversation, EngineFault, EngineLost, Generation
 from ftrl.rollouts.prompts import render_prompt, tokenise
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
-from ftrl.rollouts.trajectory import AssistantTokens, PolicyIdentity
+from ftrl.rollouts.trajectory import AssistantTokens, PolicyIdentity, Usage
 
 
 def prepare_process(settings: EngineSettings, *, cpu: bool) -> None:
@@ -73,9 +73,11 @@ class VllmPolicy:
         tokenizer = AutoTokenizer.from_pretrained(model)
         return cls(AsyncLLM.from_engine_args(arguments), tokenizer, identity)
 
-    def converse(self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings) -> Conversation:
-        """A new conversation."""
-        return _VllmConversation(self, tools, settings)
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
+        """A new conversation. A seed kills vLLM's CPU build: ``collect`` refuses it there."""
+        return _VllmConversation(self, tools, settings, seed)
 
     def stop(self) -> None:
         """Shut the engine down and wait until its processes are gone."""
@@ -83,14 +85,17 @@ class VllmPolicy:
 
 
 class _VllmConversation:
-    def __init__(self, policy: VllmPolicy, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings) -> None:
+    def __init__(
+        self, policy: VllmPolicy, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None
+    ) -> None:
         self._policy = policy
         self._tools = tools
         self._settings = settings
+        self._seed = seed
         self._text = ""
         self._ids: list[int] = []
 
-    async def generate(self, messages: Sequence[Mapping[str, Any]]) -> Generation:
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         text = render_prompt(self._policy.tokenizer, messages, self._tools, thinking=self._settings.thinking)
         prompt, kept = self._tokenise(text)
         room = self._policy.max_model_len - len(prompt)
@@ -98,7 +103,8 @@ class _VllmConversation:
             raise ContextFull(
                 f"the prompt has {len(prompt)} tokens, and the model's context {self._policy.max_model_len}"
             )
-        limit = min(self._settings.max_response_tokens, room)
+        most = most_tokens or self._settings.max_response_tokens
+        limit = min(most, room)
         completion = await self._sample(prompt, limit)
         sampled = list(completion.token_ids)
         decode = self._policy.tokenizer.decode
@@ -111,8 +117,9 @@ class _VllmConversation:
             logprobs=tuple(step[token].logprob for step, token in zip(completion.logprobs, sampled, strict=True)),
             finish_reason=str(completion.finish_reason),
         )
-        cut = completion.finish_reason == "length" and room < self._settings.max_response_tokens
-        return Generation(decode(sampled, skip_special_tokens=True), tokens, context_ended=cut)
+        cut = completion.finish_reason == "length" and room < most
+        usage = Usage(input=len(prompt), output=len(sampled))
+        return Generation(decode(sampled, skip_special_tokens=True), tokens, usage=usage, context_ended=cut)
 
     def _tokenise(self, text: str) -> tuple[list[int], int]:
         tokenizer = self._policy.tokenizer
@@ -128,6 +135,7 @@ class _VllmConversation:
         parameters = SamplingParams(
             temperature=self._settings.temperature,
             max_tokens=limit,
+            seed=self._seed,
             logprobs=0,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,

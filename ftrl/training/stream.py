@@ -62,8 +62,12 @@ def count_prompts(settings: StreamSettings) -> int:
     """How many prompts an epoch has, read from the lengths that were recorded when the trajectories were sampled.
 
     The state after an episode's last turn was never sampled from; it is counted as if it fitted.
+
+    Raises:
+        InputError: the trajectories are of a provider's model, without tokens.
     """
     store = TrajectoryStore.open(settings.trajectories)
+    store.refuse_without_tokens(settings.iteration)
     prompts = 0
     for row in store.rows(["calls", "turns"], iteration=settings.iteration):
         states = 1 + len({call["turn"] for call in json.loads(row["calls"])})
@@ -177,6 +181,7 @@ class PromptStream:
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
         store = TrajectoryStore.open(self._settings.trajectories)
+        store.refuse_without_tokens(self._settings.iteration)
         parts = store.parts(iteration=self._settings.iteration)
         return ray.data.read_parquet(parts).map_batches(
             SnapshotTokeniser,

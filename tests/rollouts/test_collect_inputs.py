@@ -65,7 +65,10 @@ def test_going_on_as_another_run_is_refused(config: CollectConfig, finished: Tra
     ("field", "value", "message"),
     [
         ("model", "/nowhere", "there is no model folder here"),
-        ("model", "openai/gpt-5", "models of providers"),
+        ("model", "openai-api/local/some", "where the server is"),
+        ("model", "openai-api/local", "say openai-api/SERVICE/NAME"),
+        ("budget_usd", 1.0, "costs nobody dollars"),
+        ("episode", EpisodeSettings(reasoning_effort="low"), "is for providers' models"),
         ("tasks", "/nowhere.jsonl", "no such file"),
         ("episode", EpisodeSettings(profile="generous"), "no scoring profile 'generous'"),
     ],
@@ -76,6 +79,14 @@ def test_bad_input_is_refused_and_leaves_nothing_behind(
     with pytest.raises(InputError, match=message):
         collect(config.model_copy(update={field: value}), display=False)
     assert not Path(config.out).exists()
+
+
+def test_seeds_are_refused_where_they_would_kill_the_engine(
+    config: CollectConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftrl.rollouts.collection.vllm_runs_on_cpu", lambda: True)
+    with pytest.raises(InputError, match="CPU build dies of seeds"):
+        collect(config.model_copy(update={"episode": EpisodeSettings(seed=1)}), display=False)
 
 
 def test_a_broken_task_is_found_before_an_engine_starts(config: CollectConfig) -> None:

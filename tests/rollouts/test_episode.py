@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ftrl.environments import Environment
-from ftrl.errors import FtrlError
-from ftrl.rollouts import Trajectory, TrajectoryStatus
+from ftrl.errors import FtrlError, InputError
+from ftrl.rollouts import EpisodeSettings, Trajectory, TrajectoryStatus
+from ftrl.rollouts.settings import settings_from
 from ftrl.sandbox import Call, CallResult, CallStatus
 
 Play = Callable[..., Trajectory]
@@ -133,6 +134,38 @@ def test_the_id_depends_on_run_task_sample_and_iteration_only(play: Play) -> Non
     assert one.id == play(["No."]).id
     others = [play(run="other"), play(iteration=1), play(sample=1)]
     assert len({one.id, *(other.id for other in others)}) == 4
+
+
+def test_an_episode_that_goes_round_in_circles_can_be_stopped(play: Play, scripts: Any) -> None:
+    nothing_new = [scripts.capital, scripts.say(("no_such_tool", {}))]
+    texts = [scripts.capital, scripts.population, *nothing_new, scripts.population, "Done."]
+    stopped = play(texts, profile="strict", stop_after=3)
+    assert stopped.status is TrajectoryStatus.STOPPED
+    assert len(stopped.calls) == 5
+    assert stopped.metrics_of("strict-1").recall == 1.0
+    assert play(texts, profile="strict", stop_after=4).status is TrajectoryStatus.ANSWERED
+    assert play(texts).status is TrajectoryStatus.ANSWERED
+    news_between = [scripts.capital, scripts.capital, scripts.population, scripts.population, "Done."]
+    assert play(news_between, profile="strict", stop_after=2).status is TrajectoryStatus.ANSWERED
+
+
+def test_the_reference_profile_stops_no_episode_early() -> None:
+    with pytest.raises(InputError, match="never stopped early under the profile 'reference'"):
+        settings_from(EpisodeSettings, stop_after=3)
+
+
+def test_a_budget_of_tokens_needs_a_policy_that_counts_them(play: Play) -> None:
+    with pytest.raises(FtrlError, match="no budget of tokens holds"):
+        play(max_tokens=100)
+
+
+def test_seeds_are_the_same_for_the_same_task_and_sample_and_differ_otherwise(play: Play) -> None:
+    def seed(**key: Any) -> int | None:
+        return play(seed=7, **key).seed
+
+    assert seed() == seed(run="other")
+    assert len({seed(), seed(sample=1), seed(iteration=1), play(seed=8).seed}) == 4
+    assert play().seed is None
 
 
 def test_a_script_that_is_too_short_is_an_error(play: Play, scripts: Any) -> None:

@@ -167,6 +167,26 @@ def test_an_answer_cut_off_by_its_own_limit_is_an_answer(tokenizer: Any, convers
     assert len(trajectory.turns[0].token_ids) == 10
 
 
+def test_an_episode_has_only_so_many_tokens(tokenizer: Any, converse: Converse, scripts: Any) -> None:
+    engine = RecordedEngine(tokenizer, [scripts.capital + END, "so " * 2000])
+    first = len(tokenise(tokenizer, engine.texts[0]))
+    trajectory = converse(engine, max_tokens=first + 7)
+    assert trajectory.status is TrajectoryStatus.OUT_OF_TOKENS
+    assert [len(turn.token_ids) for turn in trajectory.turns] == [first, 7]
+    assert trajectory.usage is not None
+    assert trajectory.usage.output == first + 7
+    assert trajectory.usage.input == sum(turn.prompt_tokens for turn in trajectory.turns)
+    assert trajectory.metrics[0].recall == 0.5
+    spent = converse(RecordedEngine(tokenizer, engine.texts), max_tokens=first)
+    assert spent.status is TrajectoryStatus.OUT_OF_TOKENS
+    assert len(spent.turns) == 1
+
+
+def test_a_seed_goes_to_the_engine(tokenizer: Any, converse: Converse) -> None:
+    with pytest.raises(AssertionError, match="kills the CPU engine"):
+        converse(RecordedEngine(tokenizer, ["Done." + END]), seed=3)
+
+
 def test_a_dead_engine_makes_the_episode_be_played_again(tokenizer: Any, converse: Converse) -> None:
     from vllm.v1.engine.exceptions import EngineDeadError
 
