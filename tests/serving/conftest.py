@@ -169,3 +169,10 @@ def address(store: str) -> Iterator[str]:
     """A server of the task in row 0, over HTTP."""
     with http_server(store, "0", "--timeout", "1.5", "--workers", "2") as serving:
         yield serving
+
+
+@pytest.fixture
+def patient_address(store: str) -> Iterator[str]:
+    """Another server of the task in row 0, which lets a call that hangs go on for long."""
+    with http_server(store, "0", "--timeout", "60", "--workers", "2") as serving:
+        yield serving
