@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftrl.commands.synth_model import items_given, language_model_run, spent_lines, write_recording
 from ftrl.commands.synth_progress import SynthesisShown, stage_lines
 from ftrl.environments.schema import Scenario
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
-    from ftrl.synthesis import SynthesisReport
+    from ftrl.synthesis import SynthesisConfig, SynthesisReport
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,7 @@ def synth(
     *,
     out: Annotated[str, typer.Option(help="The store to write: a folder, local or s3://.")],
     generator: Annotated[
-        str, typer.Option(help="tables: facts of your tables or of a fictional world, no model. llm: not yet.")
+        str, typer.Option(help="tables: facts of your tables or of a fictional world, no model. llm: --model.")
     ] = "tables",
     tables: Annotated[
         list[str] | None,
@@ -32,8 +33,41 @@ def synth(
     schema: Annotated[
         str | None, typer.Option(help="A YAML file: keys, names and references that the tables do not tell.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="PROVIDER/NAME, for the llm generator.")] = None,
-    count: Annotated[int, typer.Option(help="How many items to make.")] = 100,
+    questions: Annotated[
+        str | None, typer.Option(help="llm: a JSONL file of {question, answer} lines; scenario may be given.")
+    ] = None,
+    documents: Annotated[
+        list[str] | None, typer.Option(help="llm: texts to make questions from; files or folders of .txt and .md.")
+    ] = None,
+    topics: Annotated[str | None, typer.Option(help="llm: a file of topics, one a line.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="llm: PROVIDER/NAME, as openai/…, anthropic/…, vllm/…, openai-api/SERVICE/… for any server."),
+    ] = None,
+    stage_model: Annotated[
+        list[str] | None,
+        typer.Option(help="llm: STAGE=PROVIDER/NAME; pose, decompose, document, integrate, scale, distract, deploy."),
+    ] = None,
+    model_url: Annotated[str | None, typer.Option(help="llm: the server, as http://localhost:8000/v1.")] = None,
+    model_timeout: Annotated[int, typer.Option(help="llm: seconds that one answer may take.")] = 600,
+    temperature: Annotated[float | None, typer.Option(help="llm: the provider's own if left out.")] = None,
+    connections: Annotated[int, typer.Option(help="llm: questions to each stage's model at the same time.")] = 8,
+    plain: Annotated[bool, typer.Option("--plain", help="llm: send no schemas, for servers that refuse them.")] = False,
+    scaling: Annotated[
+        str | None,
+        typer.Option(help="llm: strengths; generalise=1,expand=2,retype=1,distractors=2,near_misses=1 unless said."),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="llm: dollars per million tokens, IN,OUT or MODEL=IN,OUT, where Inspect knows none."),
+    ] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="llm: the most tokens that the store may cost.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="llm: the most dollars that the store may cost.")] = None,
+    record: Annotated[str | None, typer.Option(help="llm: pack what was asked and answered in here.")] = None,
+    replay: Annotated[str | None, typer.Option(help="llm: play such a file back; no model is asked.")] = None,
+    count: Annotated[
+        int | None, typer.Option(help="How many items to make; 100 unless said, or all of --questions.")
+    ] = None,
     scenario: Annotated[
         list[Scenario] | None, typer.Option(help="Only these scenarios; may be given more than once.")
     ] = None,
@@ -75,6 +109,8 @@ def synth(
 
     Example: ftrl synth --out tasks --tables shop.sqlite --count 200
 
+    Example: ftrl synth --out tasks --generator llm --questions questions.jsonl --model openai/NAME --budget-usd 20
+
     Example: ftrl synth --out s3://bucket/tasks --count 100000 --workers 64 --exclude benchmark.jsonl --resume
 
     A run that is broken off keeps what it has committed, and goes on there with --resume. Rejections, with their
@@ -86,14 +122,33 @@ def synth(
 
     if model is not None and generator == "tables":
         raise InputError("the tables generator needs no model; leave --model out", field="model")
+    language_model = None
     try:
+        if generator == "llm":
+            language_model = language_model_run(
+                model=model,
+                stage_models=stage_model or [],
+                model_url=model_url,
+                temperature=temperature,
+                connections=connections,
+                model_timeout=model_timeout,
+                plain=plain,
+                prices=price or [],
+                questions=questions,
+                documents=documents or [],
+                topics=topics,
+                scaling=scaling,
+                budget_tokens=budget_tokens,
+                budget_usd=budget_usd,
+                replay=replay,
+            )
         config = SynthesisConfig.model_validate(
             {
                 "out": out,
                 "generator": generator,
                 "tables": tuple(tables or ()),
                 "table_schema": schema,
-                "count": count,
+                "count": count if count is not None else items_given(language_model) or 100,
                 "scenarios": tuple(scenario or Scenario),
                 "seed": seed,
                 "split": split,
@@ -107,6 +162,7 @@ def synth(
                 "expansions": expansions,
                 "required": required,
                 "types": types,
+                "language_model": language_model,
                 "exclude": tuple(exclude or ()),
                 "workers": workers,
                 "resume": resume,
@@ -117,7 +173,9 @@ def synth(
         raise InputError(str(first["msg"]).removeprefix("Value error, "), field=str(first["loc"][0])) from error
     with SynthesisShown(config.count) as shown:
         report = synthesize(config, shown)
-    print(report.model_dump_json(indent=2) if as_json else _summary(report))
+    if record is not None:
+        write_recording(config, record)
+    print(report.model_dump_json(indent=2) if as_json else _summary(report, config))
 
 
 def _range(text: str | None, field: str) -> tuple[int, int] | None:
@@ -130,7 +188,7 @@ def _range(text: str | None, field: str) -> tuple[int, int] | None:
         raise InputError(f"'{text}' is no range; write it as 2-4", field=field) from error
 
 
-def _summary(report: SynthesisReport) -> str:
+def _summary(report: SynthesisReport, config: SynthesisConfig) -> str:
     rate = report.accepted / report.seconds if report.seconds else 0.0
     lines = [f"{report.accepted} environments written to {report.out} in {report.seconds:.1f} s ({rate:.0f}/s)"]
     if report.kept:
@@ -144,5 +202,6 @@ def _summary(report: SynthesisReport) -> str:
     if report.given_up:
         lines.append(f"  {report.given_up} items were given up: every attempt was rejected")
     lines += [f"    {example}" for example in report.examples]
+    lines += spent_lines(config, report.kept + report.accepted)
     lines += [f"  {'mean ' + name.replace('_', ' '):<32}{value:>9.2f}" for name, value in report.means.items()]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftrl.environments.schema import Scenario
+from ftrl.synthesis.language_model.settings import LanguageModelRun
 from ftrl.synthesis.tables.style import StyleName
 
 
@@ -18,7 +19,7 @@ class SynthesisConfig(BaseModel):
     out: str = Field(description="The store to write, local or s3://.")
     generator: Literal["tables", "llm"] = Field(
         default="tables",
-        description="tables: facts of a fictional world or of your tables, no model. llm: not in this version yet.",
+        description="tables: facts of a fictional world or of your tables, no model. llm: a language model.",
     )
     tables: tuple[str, ...] = Field(
         default=(), description="CSV, TSV, Parquet and SQLite files, or folders of them; none: the fictional world."
@@ -59,6 +60,7 @@ class SynthesisConfig(BaseModel):
     types: float | None = Field(
         default=None, ge=0, le=1, description="Type generalisation: share of tools that take lists and objects."
     )
+    language_model: LanguageModelRun | None = Field(default=None, description="What the llm generator is given.")
     exclude: tuple[str, ...] = Field(
         default=(), description="Evaluation sets, as TASKS: nothing that overlaps with them is accepted."
     )

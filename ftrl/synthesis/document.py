@@ -90,7 +90,7 @@ def _schema_fault(text: str) -> str | None:
     try:
         Draft202012Validator.check_schema(json.loads(text))
     except SchemaError as error:
-        return error.message[:200]
+        return str(error.message)[:200]
     return None
 
 
@@ -221,7 +221,7 @@ def _choices(schema: dict[str, Json]) -> Iterator[Json]:
     yield from schema.get("enum", ())
     if isinstance(schema.get("default"), (str, int, float)):
         yield schema["default"]
-    for inner in (*schema.get("properties", {}).values(), schema.get("items", {})):
+    for inner in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
         yield from _choices(inner)
 
 

@@ -52,7 +52,7 @@ def test_json_prints_the_report_and_nothing_else_on_stdout(run):
         (("--count", "0"), "count"),
         (("--split", "dev"), "split"),
         (("--generator", "magic"), "generator"),
-        (("--generator", "llm"), "generator"),
+        (("--generator", "llm"), "model"),
         (("--model", "openai/x"), "model"),
     ],
 )

@@ -161,8 +161,8 @@ def test_a_store_that_is_there_is_not_touched(config):
         synthesize(config)
 
 
-def test_the_llm_generator_is_said_to_be_missing(config):
-    with pytest.raises(InputError, match="not available yet"):
+def test_the_llm_generator_needs_a_model(config):
+    with pytest.raises(InputError, match="needs a model"):
         synthesize(config.model_copy(update={"generator": "llm"}))
 
 

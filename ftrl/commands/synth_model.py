@@ -1,0 +1,146 @@
+"""Options of ``ftrl synth --generator llm``, and how they become settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftrl.errors import InputError
+
+if TYPE_CHECKING:
+    from ftrl.llm import ModelSettings, Price
+    from ftrl.synthesis import SynthesisConfig
+    from ftrl.synthesis.language_model.settings import LanguageModelRun
+
+
+def language_model_run(
+    *,
+    model: str | None,
+    stage_models: list[str],
+    model_url: str | None,
+    temperature: float | None,
+    connections: int,
+    model_timeout: int,
+    plain: bool,
+    prices: list[str],
+    questions: str | None,
+    documents: list[str],
+    topics: str | None,
+    scaling: str | None,
+    budget_tokens: int | None,
+    budget_usd: float | None,
+    replay: str | None,
+) -> LanguageModelRun:
+    """What the llm generator is given, from its options.
+
+    Raises:
+        InputError: an option is missing or wrong.
+    """
+    from ftrl.llm import ModelSettings, read_recording
+    from ftrl.synthesis.language_model.settings import LanguageModelRun
+    from ftrl.synthesis.scale import Scaling
+
+    values: dict[str, object] = {
+        "questions": questions,
+        "documents": tuple(documents),
+        "topics": topics,
+        "budget_tokens": budget_tokens,
+        "budget_usd": budget_usd,
+        "replay": replay,
+    }
+    if replay is not None:
+        recorded = read_recording(replay).header
+        if model is not None or stage_models or scaling is not None:
+            raise InputError("a recording says which models it is of; leave models and --scaling out", field="replay")
+        return LanguageModelRun.model_validate({**values, **recorded["run"]})
+    if model is None:
+        raise InputError("the llm generator needs --model PROVIDER/NAME (or --replay FILE)", field="model")
+    price = _prices(prices)
+
+    def settings(name: str) -> ModelSettings:
+        return ModelSettings(
+            model=name,
+            base_url=model_url,
+            temperature=temperature,
+            connections=connections,
+            timeout=model_timeout,
+            structured=not plain,
+            price=price.get(name, price.get("")),
+        )
+
+    models = {}
+    for text in stage_models:
+        role, found, name = text.partition("=")
+        if not found:
+            raise InputError(f"'{text}' does not say which model; write STAGE=PROVIDER/NAME", field="stage-model")
+        models[role] = settings(name)
+    strengths = {} if scaling is None else _strengths(scaling)
+    return LanguageModelRun.model_validate(
+        {**values, "model": settings(model), "models": models, "scaling": Scaling.model_validate(strengths)}
+    )
+
+
+def _prices(texts: list[str]) -> dict[str, Price]:
+    """Prices by model; under the empty name, of all others."""
+    from ftrl.llm import Price
+
+    prices = {}
+    for text in texts:
+        name, _, numbers = text.rpartition("=")
+        try:
+            paid, earned = map(float, numbers.split(","))
+        except ValueError as error:
+            raise InputError(f"'{text}' is no price; write IN,OUT or MODEL=IN,OUT", field="price") from error
+        prices[name] = Price(input=paid, output=earned)
+    return prices
+
+
+def _strengths(text: str) -> dict[str, int]:
+    """``expand=2,retype=1`` as a dictionary."""
+    strengths = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        if not number.strip().isdecimal():
+            raise InputError(f"'{part}' is no strength; write it as expand=2", field="scaling")
+        strengths[name.strip()] = int(number)
+    return strengths
+
+
+def items_given(run: LanguageModelRun | None) -> int | None:
+    """How many items there are, where the input says so."""
+    if run is None or run.questions is None:
+        return None
+    from ftrl.synthesis.language_model.given import read_given
+
+    return len(read_given(run))
+
+
+def write_recording(config: SynthesisConfig, path: str) -> None:
+    """Pack a store's record into one file, for ``--replay``."""
+    from ftrl.llm import ExchangeFolder, record_to
+    from ftrl.synthesis.language_model.generator import exchange_folder, run_of
+
+    run = run_of(config)
+    deciding = {"model", "models", "scaling"}
+    header = {"run": run.model_dump(mode="json", include=deciding), "seed": config.seed}
+    record_to(path, iter(ExchangeFolder(exchange_folder(config.out))), header)
+
+
+def spent_lines(config: SynthesisConfig, accepted: int) -> list[str]:
+    """What the store's environments have cost, stage by stage."""
+    if config.language_model is None or config.language_model.replay is not None:
+        return []
+    from ftrl.llm import ExchangeFolder, ledger
+    from ftrl.synthesis.language_model.generator import exchange_folder
+
+    lines = [f"  {'asked of models':<22}{'calls':>7}{'read':>12}{'written':>10}{'dollars':>10}{'seconds':>9}"]
+    totals = ledger(ExchangeFolder(exchange_folder(config.out)))
+    for name, sums in totals.items():
+        money = "unknown" if sums.usd is None else f"{sums.usd:.4f}"
+        lines.append(f"    {name:<20}{sums.calls:>7}{sums.input:>12,}{sums.output:>10,}{money:>10}{sums.seconds:>9.1f}")
+    whole = totals["all"]
+    if accepted:
+        money = "an unknown amount of money" if whole.usd is None else f"${whole.usd / accepted:.4f}"
+        lines.append(f"    each accepted environment: {whole.tokens / accepted:,.0f} tokens, {money}")
+    if whole.uncounted:
+        lines.append(f"    {whole.uncounted} answers came without a count of tokens")
+    return lines

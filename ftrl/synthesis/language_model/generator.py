@@ -1,0 +1,147 @@
+"""The generator as the pipeline takes it: its stages, its items, and what it will go on behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ftrl import storage
+from ftrl.environments.schema import Environment
+from ftrl.errors import InputError
+from ftrl.llm import ExchangeFolder, Exchanges, LanguageModel, Totals, read_recording
+from ftrl.synthesis.config import SynthesisConfig
+from ftrl.synthesis.language_model import decompose, deploy, document, integrate, pose, scale
+from ftrl.synthesis.language_model.given import Occasion, given_of, read_given
+from ftrl.synthesis.language_model.settings import LanguageModelRun
+from ftrl.synthesis.language_model.spending import budget_of
+from ftrl.synthesis.language_model.stage import Work
+from ftrl.synthesis.pipeline.stage import Item, Stage, StageSpec
+
+if TYPE_CHECKING:
+    from ftrl.synthesis.pipeline.generator import Generator
+
+PROMPTS = {
+    "decompose": decompose.PROMPT,
+    "document": document.PROMPT,
+    "integrate": integrate.PROMPT,
+    "scale": scale.PROMPT,
+    "distract": scale.PROMPT_OF_DISTRACTORS,
+    "deploy": deploy.PROMPT,
+}
+
+
+def language_model_generator(config: SynthesisConfig) -> Generator:
+    """The llm generator for a run.
+
+    Raises:
+        InputError: what it is given can't be read.
+    """
+    from ftrl.synthesis.pipeline.generator import Generator
+
+    run = run_of(config)
+    given = read_given(run)
+    count = min(config.count, len(given)) if run.questions is not None else config.count
+    if run.replay is not None:
+        read_recording(run.replay)
+
+    def items(first: int) -> Iterator[Item]:
+        for index in range(first, count):
+            yield Item(index, given=given_of(run, given, config.scenarios, index))
+
+    made: dict[str, Callable[[SynthesisConfig], Stage]] = {
+        "decompose": _decompose,
+        "document": _document,
+        "integrate": _integrate,
+        "scale": _scale,
+        "deploy": _deploy,
+    }
+    if run.questions is None:
+        made = {"pose": _pose, **made}
+    first, *others = made
+    specs = [_spec(config, first, partial(_Begin, config, made[first]))]
+    specs += [_spec(config, name, partial(made[name], config)) for name in others]
+    return Generator(stages=tuple(specs), items=items, check=partial(_check, config))
+
+
+def exchange_folder(out: str) -> str:
+    """Where a store keeps what was asked and answered."""
+    return storage.join(out, "construction", "exchanges")
+
+
+def run_of(config: SynthesisConfig) -> LanguageModelRun:
+    """What the generator is given."""
+    if config.language_model is None:
+        raise InputError("the llm generator needs a model; name it with --model", field="model")
+    return config.language_model
+
+
+def _spec(config: SynthesisConfig, name: str, factory: Callable[[], Stage]) -> StageSpec:
+    return StageSpec(name, factory, in_flight=run_of(config).settings(name).connections)
+
+
+class _Begin:
+    """The first stage, which is given an item as the pipeline knows it."""
+
+    def __init__(self, config: SynthesisConfig, stage: Callable[[SynthesisConfig], Stage]) -> None:
+        self._stage = stage(config)
+
+    async def __call__(self, item: Item) -> Any:
+        return await self._stage(Work(item.index, item.attempt, item.given, Totals()))
+
+
+def _model(config: SynthesisConfig, role: str, stage: str | None = None) -> LanguageModel:
+    run = run_of(config)
+    exchanges: Exchanges = ExchangeFolder(exchange_folder(config.out))
+    if run.replay is not None:
+        exchanges = read_recording(run.replay)
+    return LanguageModel(run.settings(role), exchanges, budget_of(config), stage or role)
+
+
+def _pose(config: SynthesisConfig) -> Stage:
+    return pose.Pose(_model(config, "pose"))
+
+
+def _decompose(config: SynthesisConfig) -> Stage:
+    return decompose.Decompose(_model(config, "decompose"))
+
+
+def _document(config: SynthesisConfig) -> Stage:
+    return document.Document(_model(config, "document"))
+
+
+def _integrate(config: SynthesisConfig) -> Stage:
+    return integrate.Integrate(_model(config, "integrate"))
+
+
+def _scale(config: SynthesisConfig) -> Stage:
+    distracting = _model(config, "distract", "scale")
+    return scale.Scale(_model(config, "scale"), distracting, run_of(config).scaling)
+
+
+def _deploy(config: SynthesisConfig) -> Stage:
+    run = run_of(config)
+    roles = [role for role in ("pose", *PROMPTS) if role != "pose" or run.questions is None]
+    provenance = {
+        "generator": "llm",
+        "seed": config.seed,
+        "models": {role: run.settings(role).model for role in roles},
+        "prompts": PROMPTS,
+        "scaling": run.scaling.model_dump(),
+    }
+    return deploy.Deploy(_model(config, "deploy"), _model(config, "distract", "deploy"), provenance, config.split)
+
+
+def _check(config: SynthesisConfig, last: Environment) -> None:
+    index = last.provenance.get("index")
+    if last.provenance.get("generator") != "llm" or not isinstance(index, int):
+        raise InputError("the store to resume was not made by the llm generator", file=config.out)
+    run = run_of(config)
+    given = read_given(run)
+    item = given_of(run, given, config.scenarios, index)
+    if not isinstance(item, Occasion) and item.question != last.question:
+        raise InputError(
+            f"the last environment (item {index}) is not of question {index + 1} of {run.questions}; resume with the "
+            "same questions, in the same order",
+            file=config.out,
+        )

@@ -1,0 +1,71 @@
+"""One budget for all stages of a run, wherever they work."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ftrl.llm import Budget, ExchangeFolder, LocalBudget, ledger
+from ftrl.synthesis.config import SynthesisConfig
+
+_HERE: dict[str, LocalBudget] = {}
+"""Budgets of this process by store, where its stages are no actors."""
+
+
+def budget_of(config: SynthesisConfig) -> Budget:
+    """The budget that all stages of a run share: what is in the store's record counts as spent."""
+    run = config.language_model
+    if run is None or run.replay is not None or (run.budget_tokens is None and run.budget_usd is None):
+        return LocalBudget()
+    import ray
+
+    if not ray.is_initialized():
+        key = repr((config.out, run.budget_tokens, run.budget_usd))
+        return _HERE.setdefault(key, _begun(config.out, run.budget_tokens, run.budget_usd))
+    name = hashlib.sha256(repr((config.out, ray.get_runtime_context().get_job_id())).encode()).hexdigest()[:16]
+    actor: Any = ray.remote(_BudgetActor)
+    handle = actor.options(name=f"ftrl-budget-{name}", get_if_exists=True, num_cpus=0, max_restarts=-1).remote(
+        config.out, run.budget_tokens, run.budget_usd
+    )
+    return _SharedBudget(handle)
+
+
+def _begun(out: str, tokens: int | None, usd: float | None) -> LocalBudget:
+    from ftrl.synthesis.language_model.generator import exchange_folder
+
+    spent = ledger(ExchangeFolder(exchange_folder(out)))["all"]
+    return LocalBudget(tokens, usd, spent.tokens, spent.usd or 0.0)
+
+
+class _BudgetActor:
+    """The budget, in a Ray actor; begun anew, it counts what the record says."""
+
+    def __init__(self, out: str, tokens: int | None, usd: float | None) -> None:
+        self._budget = _begun(out, tokens, usd)
+
+    async def admit(self) -> None:
+        await self._budget.admit()
+
+    async def spend(self, tokens: int | None, usd: float | None) -> None:
+        await self._budget.spend(tokens, usd)
+
+
+class _SharedBudget:
+    """The same, for a stage."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    async def admit(self) -> None:
+        await self._ask(self._actor.admit.remote())
+
+    async def spend(self, tokens: int | None, usd: float | None) -> None:
+        await self._ask(self._actor.spend.remote(tokens, usd))
+
+    async def _ask(self, reference: Any) -> None:
+        from ray.exceptions import RayTaskError
+
+        try:
+            await reference
+        except RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from error
