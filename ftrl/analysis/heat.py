@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 from ftrl.analysis.diff import Figures, ModelDiff, Part
 
-DECADES = 2.0
+DECADES = 1.0
 """The shades span so many powers of ten below the largest value; what is smaller is white."""
 
 NOTHING = "-"
@@ -59,8 +59,9 @@ def heat_map(diff: ModelDiff) -> str:
         f"<p>Base: <code>{escape(diff.base)}</code><br>Tuned: <code>{escape(diff.tuned)}</code><br>"
         f"{escape(diff.architecture)}, {diff.whole.elements:,} numbers; relative change of the whole: "
         f"{number(diff.whole.relative)}</p>{notes}"
-        "<p>Colours go by the logarithm and fade out at a hundredth of the largest value of a map. Point at a cell for "
-        f"all its figures.</p>{maps}{_modules(diff)}</body></html>\n"
+        "<p>Colours go by the logarithm and fade out at a tenth of the largest value of a map; whole layers and what "
+        "lies outside of the layers have shades of their own. Point at a cell for all its figures.</p>"
+        f"{maps}{_modules(diff)}</body></html>\n"
     )
 
 
@@ -69,13 +70,18 @@ def _map(diff: ModelDiff, title: str, about: str, value: Callable[[Figures], flo
     outside = [cell for cell in diff.cells if cell.layer is None]
     names = [part.module for part in diff.modules if any(cell.module == part.module for cell in inside)]
     at = {(cell.layer, cell.module): cell for cell in inside}
-    peak = max((value(cell.figures) or 0.0 for cell in diff.cells), default=0.0)
 
-    def cell(part: Part | None) -> str:
+    def peak(parts: Sequence[Part]) -> float:
+        return max((value(part.figures) or 0.0 for part in parts), default=0.0)
+
+    # Cells, sums over layers and what lies in no layer are of different sizes: each kind has shades of its own.
+    of_cells, of_layers, of_others = peak(inside), peak(diff.layers), peak(outside)
+
+    def cell(part: Part | None, highest: float) -> str:
         if part is None:
             return "<td></td>"
         shown = value(part.figures)
-        red, green, blue = shade(shown, peak)
+        red, green, blue = shade(shown, highest)
         return (
             f'<td style="background:#{red:02x}{green:02x}{blue:02x}" title="{escape(_all_figures(part))}">'
             f"{number(shown)}</td>"
@@ -84,12 +90,14 @@ def _map(diff: ModelDiff, title: str, about: str, value: Callable[[Figures], flo
     head = "".join(f"<th>{escape(str(name))}</th>" for name in names)
     rows = "".join(
         f"<tr><th>{layer.layer}</th>"
-        + "".join(cell(at.get((layer.layer, name))) for name in names)
-        + cell(layer)
+        + "".join(cell(at.get((layer.layer, name)), of_cells) for name in names)
+        + cell(layer, of_layers)
         + "</tr>"
         for layer in diff.layers
     )
-    others = "".join(f'<tr><th class="text">{escape(str(part.module))}</th>{cell(part)}</tr>' for part in outside)
+    others = "".join(
+        f'<tr><th class="text">{escape(str(part.module))}</th>{cell(part, of_others)}</tr>' for part in outside
+    )
     return f"<h2>{title}</h2><p>{about}</p><table><tr><th>layer</th>{head}<th>whole layer</th></tr>{rows}</table>" + (
         f"<p>Outside of the layers:</p><table>{others}</table>" if others else ""
     )

@@ -247,3 +247,11 @@ def test_progress_reaches_the_last_number(base: Path, tuned: Path) -> None:
     assert seen[0] == (0, diff.whole.elements)
     assert seen[-1] == (diff.whole.elements, diff.whole.elements)
     assert len(seen) == len(diff.tensors) + 1
+
+
+def test_shades_grow_with_the_change_and_no_change_is_white() -> None:
+    from ftrl.analysis.heat import shade
+
+    assert shade(0.0, 1.0) == shade(None, 1.0) == shade(0.001, 1.0) == (255, 255, 255)
+    greens = [shade(value, 0.4)[1] for value in (0.05, 0.1, 0.2, 0.4)]
+    assert greens == sorted(set(greens), reverse=True)
