@@ -50,7 +50,8 @@ def checks(candidate: Candidate) -> list[Check]:
     environment = candidate.environment
     plan = golden_checks(environment.trace)
     for tool in environment.tools:
-        plan += tool_checks(tool, environment.trace, candidate.deployments[tool["function"]["name"]].known)
+        deployment = candidate.deployments[tool["function"]["name"]]
+        plan += tool_checks(tool, environment.trace, deployment.known, deployment.near)
     return plan
 
 
@@ -71,26 +72,33 @@ def golden_checks(trace: Sequence[SubQuestion], tool: str | None = None) -> list
     return plan
 
 
-def tool_checks(tool: dict[str, Any], trace: Sequence[SubQuestion], known: Sequence[dict[str, Any]]) -> list[Check]:
+def tool_checks(
+    tool: dict[str, Any],
+    trace: Sequence[SubQuestion],
+    known: Sequence[dict[str, Any]],
+    near: Sequence[dict[str, Any]] = (),
+) -> list[Check]:
     """What must not bring a gold: one tool, asked about other things, wrongly, and about what others are asked.
 
     Args:
         tool: its document.
         trace: all steps of the task.
         known: calls that the tool must answer, at least one.
+        near: calls that may fail, and come close to a golden one without meaning the same.
     """
     golds = tuple(step.answer for step in trace)
     name = tool["function"]["name"]
-    properties = tool["function"]["parameters"]["properties"]
+    properties, required = tool["function"]["parameters"]["properties"], tool["function"]["parameters"]["required"]
     used = [step.arguments for step in trace if step.tool == name]
     strangers = [arguments for arguments in known if arguments not in used]
     purpose = "counterfactual" if used else "distractor"
     what = f"{name} asked about something else"
     plan = [Check(name, arguments, purpose, what, True, golds) for arguments in strangers]
-    for way, arguments in _broken(properties, known[0]):
+    plan += [Check(name, arguments, purpose, f"{name} asked almost the same", None, golds) for arguments in near]
+    for way, arguments in _broken(properties, required, known[0]):
         plan.append(Check(name, arguments, "error", f"{name} with {way}", False, golds))
-    required = {parameter: known[0][parameter] for parameter in tool["function"]["parameters"]["required"]}
-    return plan + _borrowed(name, next(iter(properties)), required, trace)
+    always = {parameter: known[0][parameter] for parameter in required}
+    return plan + _borrowed(name, next(iter(properties)), always, trace)
 
 
 def _borrowed(name: str, subject: str, required: dict[str, Any], trace: Sequence[SubQuestion]) -> list[Check]:
@@ -128,14 +136,21 @@ def judge(check: Check, outcome: Outcome, chosen: bool = True) -> Finding | None
     return None
 
 
-def _broken(properties: dict[str, Any], known: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _broken(
+    properties: dict[str, Any], required: Sequence[str], known: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
     """Ways to call a tool wrongly, each with its arguments."""
     subject = next(iter(properties))
     ways: list[tuple[str, dict[str, Any]]] = [
         (f"no {subject}", {}),
-        (f"a {subject} that nobody knows", {**known, subject: NOBODY}),
+        (f"a {subject} that nobody knows", {**known, subject: _nobody(known.get(subject))}),
         ("an argument that it does not have", {**known, "surplus": 1}),
     ]
+    for name, value in known.items():
+        if name != subject and name in required:
+            ways.append((f"no {name}", {other: known[other] for other in known if other != name}))
+            if isinstance(value, (str, dict, list)):
+                ways.append((f"a {name} that makes no sense", {**known, name: _nobody(value)}))
     for name, schema in properties.items():
         # The right value in the wrong wrapping: a tool that merely fails to find it has not checked anything.
         right = known.get(name, schema.get("default"))
@@ -144,3 +159,10 @@ def _broken(properties: dict[str, Any], known: dict[str, Any]) -> list[tuple[str
         if "enum" in schema:
             ways.append((f"a {name} that is no choice", {**known, name: NOBODY}))
     return ways
+
+
+def _nobody(value: Any) -> Any:
+    """A value of the same make that means nothing."""
+    if isinstance(value, list):
+        return [NOBODY]
+    return {name: _nobody(inner) for name, inner in value.items()} if isinstance(value, dict) and value else NOBODY
