@@ -104,13 +104,23 @@ def tool_checks(
 def _borrowed(name: str, subject: str, required: dict[str, Any], trace: Sequence[SubQuestion]) -> list[Check]:
     """What a tool says of the entities that golden calls of other tools are about."""
     plan: list[Check] = []
-    for value in dict.fromkeys(value for step in trace if step.tool != name for value in leaves_of(step.arguments)):
-        own = [step.answer for step in trace if step.tool == name and value in leaves_of(step.arguments)]
-        others = tuple(step.answer for step in trace if step.answer not in own)
-        what = f"{name} asked what is another tool's to tell"
-        arguments = {**required, subject: [value] if isinstance(required.get(subject), list) else value}
-        plan.append(Check(name, arguments, "distractor", what, None, others))
+    what = f"{name} asked what is another tool's to tell"
+    seen = []
+    for step in trace:
+        for value in _all_of(step.arguments) if step.tool != name else ():
+            if value in seen:
+                continue
+            seen.append(value)
+            own = [each.answer for each in trace if each.tool == name and value in _all_of(each.arguments)]
+            others = tuple(each.answer for each in trace if each.answer not in own)
+            # As it stands, too, where a list is wanted: what is checked too late may have answered before.
+            forms = [[value], value] if isinstance(required.get(subject), list) else [value]
+            plan += [Check(name, {**required, subject: form}, "distractor", what, None, others) for form in forms]
     return plan
+
+
+def _all_of(arguments: dict[str, Any]) -> list[Any]:
+    return [*arguments.values(), *leaves_of(arguments)]
 
 
 def judge(check: Check, outcome: Outcome, chosen: bool = True) -> Finding | None:

@@ -21,6 +21,8 @@ def read(candidate: Candidate) -> Finding | None:
     names = [tool["function"]["name"] for tool in environment.tools]
     if len(set(names)) < len(names):
         return "same_tool_name", f"the tools are {', '.join(names)}"
+    if missing := [step.tool for step in environment.trace if step.tool not in names]:
+        return "unknown_tool", f"a sub-question is answered by {missing[0]}; the tools are {', '.join(names)}"
     finding = _trace(environment) or _leaks(environment, candidate.chosen)
     for tool in environment.tools:
         source = candidate.deployments[tool["function"]["name"]].source
