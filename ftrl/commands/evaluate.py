@@ -79,6 +79,45 @@ def ftrl_test(
     typer.echo(results.model_dump_json(indent=2) if as_json else render_table(results))
 
 
+@group.command(name="compare")
+def compare_command(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of an evaluation.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Folder of another, of the same benchmark.")],
+    metric: Annotated[
+        str | None, typer.Option(help="What is compared; the benchmark's first metric if left out.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether A is better than B: the difference with its interval and p-value, and the tasks that flipped.
+
+    Example: ftrl eval compare eval/base eval/trained
+    """
+    import json
+    from dataclasses import asdict
+
+    from ftrl.evaluation.stored import compare_runs, open_run, render_comparison
+
+    runs = open_run(first), open_run(second)
+    chosen, found = compare_runs(*runs, metric)
+    result = {"suite": runs[0].suite, "metric": chosen, **asdict(found)}
+    typer.echo(json.dumps(result, indent=2) if as_json else render_comparison(*runs, chosen, found))
+
+
+@group.command(name="table")
+def table_command(
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of evaluations, of any models.")],
+    form: Annotated[str, typer.Option("--format", help="text, csv, latex or html.")] = "text",
+) -> None:
+    """The paper's Table 2 with your models in it.
+
+    Example: ftrl eval table eval/ftrl-test eval/toolhop eval/tau-bench eval/rotbench --format latex
+    """
+    from ftrl.evaluation.paper_table import own_rows, render_paper_table
+    from ftrl.evaluation.stored import open_run
+
+    typer.echo(render_paper_table(own_rows(map(open_run, folders)), form))
+
+
 def _register_later_suite(name: str) -> None:
     @group.command(name=name, hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def later() -> None:

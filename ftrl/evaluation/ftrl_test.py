@@ -12,7 +12,7 @@ from pydantic import Field
 import ftrl
 from ftrl import storage
 from ftrl.environments import open_tasks
-from ftrl.evaluation.results import EvalResults, render_table, summarize
+from ftrl.evaluation.results import EvalResults, intervals, render_table, summarize
 from ftrl.rewards import profile_named
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, Metrics, TrajectoryStore, collect
 from ftrl.rollouts.settings import Settings
@@ -88,10 +88,11 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         settings=config.episode,
         trials=config.trials,
         profile=profile,
-        versions=_versions(),
+        versions=versions(),
         scenarios=by_scenario,
         macro=macro,
         overall=overall,
+        intervals=intervals(scenarios, complete[profile]),
         other_profiles={version: summary[1] for version, summary in sorted(summaries.items())},
         statuses=dict(sorted(statuses.items())),
         failures=dict(sorted(failures.items())),
@@ -101,11 +102,12 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     return results
 
 
-def _versions() -> dict[str, str]:
-    versions = {"ftrl": ftrl.__version__, "python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Versions of the software that may change a result."""
+    found = {"ftrl": ftrl.__version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            versions[name] = importlib.metadata.version(name)
+            found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return versions
+    return found

@@ -9,7 +9,10 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict
 
 from ftrl.environments import Scenario
+from ftrl.evaluation.statistics import Estimate, estimate
 from ftrl.rollouts import EpisodeSettings, Metrics, PolicyIdentity
+
+METRICS = ("precision", "recall", "f1")
 
 
 class Scores(BaseModel):
@@ -37,6 +40,7 @@ class EvalResults(BaseModel):
         scenarios: scores by scenario, in the order of the paper; scenarios without tasks are left out.
         macro: the mean of the scenarios' scores.
         overall: the mean over all tasks.
+        intervals: scenario, ``macro`` or ``overall`` → precision, recall, F1 with 95 % intervals.
         other_profiles: version of each other scoring profile → its mean of the scenarios' scores.
         statuses: how the episodes ended.
         failures: calls that did not end well, by status.
@@ -54,6 +58,7 @@ class EvalResults(BaseModel):
     scenarios: dict[str, Scores]
     macro: Scores
     overall: Scores
+    intervals: dict[str, dict[str, Estimate]] = {}
     other_profiles: dict[str, Scores] = {}
     statuses: dict[str, int]
     failures: dict[str, int]
@@ -80,6 +85,26 @@ def summarize(
     return by_scenario, _mean(by_scenario.values(), tasks=len(tasks)), _mean(tasks.values(), tasks=len(tasks))
 
 
+def intervals(
+    scenarios: Mapping[str, Scenario], metrics: Iterable[tuple[str, Metrics]]
+) -> dict[str, dict[str, Estimate]]:
+    """How sure the scores of ``summarize`` are: its arguments, its keys and ``macro`` and ``overall``."""
+    listed = list(metrics)
+    found: dict[str, dict[str, Estimate]] = {}
+    for name in METRICS:
+        scores: dict[str, list[float]] = defaultdict(list)
+        for environment_id, of_episode in listed:
+            scores[environment_id].append(getattr(of_episode, name))
+        strata = {id_: scenarios[id_].value for id_ in scores}
+        parts = {s.value: {id_: scores[id_] for id_ in scores if strata[id_] == s.value} for s in Scenario}
+        for part, of_part in parts.items():
+            if of_part:
+                found.setdefault(part, {})[name] = estimate(of_part)
+        found.setdefault("macro", {})[name] = estimate(scores, strata)
+        found.setdefault("overall", {})[name] = estimate(scores)
+    return found
+
+
 def _mean(scores: Iterable[Metrics | Scores], *, tasks: int) -> Scores:
     listed = list(scores)
     return Scores(
@@ -92,17 +117,23 @@ def _mean(scores: Iterable[Metrics | Scores], *, tasks: int) -> Scores:
 
 def render_table(results: EvalResults) -> str:
     """The scores as text: one line a scenario, then the averages; in per cent."""
-    lines = [f"{results.suite}: {results.policy.name}", f"{'':26}{'tasks':>6}{'P':>8}{'R':>8}{'F1':>8}"]
+    lines = [
+        f"{results.suite}: {results.policy.name}",
+        f"{'':26}{'tasks':>6}{'P':>8}{'R':>8}{'F1':>8}" + "  95 % of F1" * bool(results.intervals),
+    ]
     rows = [
         *results.scenarios.items(),
         ("mean of scenarios", results.macro),
         ("mean of tasks", results.overall),
         *((f"by {version}", scores) for version, scores in results.other_profiles.items()),
     ]
+    known = {"mean of scenarios": "macro", "mean of tasks": "overall"}
     for name, scores in rows:
+        f1 = results.intervals.get(known.get(name, name), {}).get("f1")
         lines.append(
             f"{name:26}{scores.tasks:>6}"
             f"{100 * scores.precision:>8.2f}{100 * scores.recall:>8.2f}{100 * scores.f1:>8.2f}"
+            + (f"  [{100 * f1.low:.1f}, {100 * f1.high:.1f}]" if f1 else "")
         )
     lines.append("episodes: " + _counts(results.statuses))
     lines.append("calls that failed: " + _counts(results.failures))

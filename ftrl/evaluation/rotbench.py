@@ -88,6 +88,8 @@ class RoTBench:
     name = "rotbench"
     version = "1"
     metrics = tuple(f"{rule}_{level}" for rule in ("official", "ftrl") for level in LEVELS)
+    variant: Mapping[str, str] = {}
+    settings = EpisodeSettings(max_turns=1, temperature=0.0)
     source = DataSource(
         title="RoTBench: robustness of tool learning under noise",
         origin="Junjie-Ye/RoTBench on GitHub",

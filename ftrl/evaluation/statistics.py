@@ -23,7 +23,7 @@ CONFIDENCE = 0.95
 MOST_EXACT = 14
 """Differing tasks up to which every way to flip their signs is counted; beyond, ``DRAWS`` of them are drawn."""
 
-DRAWS = 20_000
+DRAWS = 10_000
 _Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 
 Task = TypeVar("Task", bound=Hashable)
@@ -108,6 +108,7 @@ class Comparison:
         low, high: its 95 % interval.
         p_value: of the sign-flip test: how often chance alone makes a mean difference at least as large.
         tasks: how many tasks both played.
+        left_out: how many only one of them played; they are in no figure here.
         better, worse: the tasks on which the first scored higher, or lower, the largest differences first.
     """
 
@@ -117,6 +118,7 @@ class Comparison:
     high: float
     p_value: float
     tasks: int
+    left_out: int
     better: tuple[Hashable, ...]
     worse: tuple[Hashable, ...]
 
@@ -147,6 +149,7 @@ def compare(
         high=high,
         p_value=_sign_flip(differences, seed),
         tasks=len(shared),
+        left_out=len(first.keys() ^ second.keys()),
         better=tuple(shared[i] for i in order if differences[i] > 0),
         worse=tuple(shared[i] for i in order if differences[i] < 0),
     )

@@ -83,19 +83,37 @@ class Score(Record):
 
 
 class Suite(Protocol[T]):
-    """A benchmark.
+    """A benchmark."""
 
-    Attributes:
-        name: as it is chosen on the command line.
-        version: changes whenever a score could change.
-        source: where its data comes from.
-        metrics: what ``score`` returns, the one that stands for the whole first.
-    """
+    @property
+    def name(self) -> str:
+        """As it is chosen on the command line."""
+        ...
 
-    name: str
-    version: str
-    source: DataSource
-    metrics: Sequence[str]
+    @property
+    def version(self) -> str:
+        """Changes whenever a score could change."""
+        ...
+
+    @property
+    def source(self) -> DataSource:
+        """Where its data comes from."""
+        ...
+
+    @property
+    def metrics(self) -> Sequence[str]:
+        """What ``score`` returns, the metric that stands for the whole first."""
+        ...
+
+    @property
+    def variant(self) -> Mapping[str, str]:
+        """What was chosen where its authors left a choice: name → value."""
+        ...
+
+    @property
+    def settings(self) -> EpisodeSettings:
+        """How its episodes are played unless the user says otherwise: as its authors did."""
+        ...
 
     def load(self, path: str) -> list[Sample[T]]:
         """The tasks in the file or folder.
@@ -111,7 +129,7 @@ class Suite(Protocol[T]):
         """One episode.
 
         Raises:
-            EngineFault: a turn or a call failed through a fault of ours; the episode has to be played again.
+            EngineFault, Unscorable: a turn or a call failed through a fault of ours; the episode is to be played again.
             EngineLost: the engine died; so has it.
         """
         ...
@@ -120,7 +138,7 @@ class Suite(Protocol[T]):
         """What the transcript earns.
 
         Raises:
-            EngineFault: a call that scoring needs failed through a fault of ours.
+            Unscorable: a call that scoring needs failed through a fault of ours.
         """
         ...
 

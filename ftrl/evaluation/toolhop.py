@@ -77,6 +77,7 @@ class ToolHop:
         if scenario not in SCENARIOS:
             raise InputError(f"ToolHop has no scenario '{scenario}'; there are {', '.join(SCENARIOS)}")
         self.scenario = scenario
+        self.variant: Mapping[str, str] = {"scenario": scenario}
         self.settings = EpisodeSettings(max_turns=1 if scenario == "direct" else 9, temperature=0.0)
 
     def load(self, path: str) -> list[Sample[ToolHopTask]]:

@@ -135,7 +135,7 @@ def test_results_of_other_settings_do_not_mix(config: EvalConfig) -> None:
 
 def test_the_table_shows_per_cents_per_scenario_and_on_average(config: EvalConfig) -> None:
     lines = render_table(evaluate(config, display=False)).splitlines()
-    assert lines[2].split() == ["single_hop", "2", "75.00", "75.00", "58.33"]
+    assert lines[2].split() == ["single_hop", "2", "75.00", "75.00", "58.33", "[6.3,", "96.7]"]
     assert lines[4].startswith("mean of scenarios")
     assert lines[5].startswith("mean of tasks")
 

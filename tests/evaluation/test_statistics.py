@@ -22,7 +22,7 @@ def by_task(scores: NDArray[Any]) -> dict[int, list[float]]:
     return {task: [float(score) for score in of_task] for task, of_task in enumerate(scores)}
 
 
-@pytest.mark.parametrize("tasks", [20, 50, 165])
+@pytest.mark.parametrize("tasks", [20, 165])
 @pytest.mark.parametrize("trials", [1, 4])
 @pytest.mark.parametrize("ability", [(1, 4), (2, 2), (5, 2)])
 def test_95_percent_intervals_hold_a_models_true_ability_93_to_97_times_in_100(
@@ -124,7 +124,7 @@ def test_a_comparison_pairs_tasks_and_names_those_that_flipped() -> None:
     first = {"a": [1], "b": [1], "c": [0], "d": [1], "only here": [1]}
     second = {"a": [0], "b": [1], "c": [1], "d": [0], "only there": [0]}
     found = compare(first, second)
-    assert (found.tasks, found.difference) == (4, 0.25)
+    assert (found.tasks, found.left_out, found.difference) == (4, 2, 0.25)
     assert (set(found.better), set(found.worse)) == ({"a", "d"}, {"c"})
 
 

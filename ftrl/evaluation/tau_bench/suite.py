@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ftrl.errors import InputError
@@ -52,6 +52,7 @@ class TauBench:
             if domain not in TABLES:
                 raise InputError(f"tau-bench has no domain '{domain}'; there are {', '.join(TABLES)}")
         self.user, self.mode, self.domains = user, mode, tuple(domains)
+        self.variant: Mapping[str, str] = {"mode": mode.name}
         self._digests: dict[tuple[str, tuple[Action, ...]], str] = {}
 
     def load(self, path: str) -> list[Sample[TauTask]]:
