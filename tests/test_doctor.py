@@ -266,7 +266,7 @@ def test_something_missing_makes_the_exit_code_1_and_is_named_last(
     monkeypatch.setattr(doctor, "examine", lambda: [*CHECKS, MISSING])
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
-    assert result.stdout.endswith("the quickstart cannot run without: verl\n")
+    assert result.stdout.endswith("ftrl quickstart cannot run without: verl\n")
 
 
 def test_json_holds_the_same_records_and_nothing_else(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""``ftrl doctor``: what this machine can run."""
+"""``ftrl doctor``: what this machine, or a cluster, can run."""
 
 from __future__ import annotations
 
@@ -21,26 +21,37 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="CONFIG", help="Look at the running Ray cluster instead: can it run this job's file?"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as a JSON array.")] = False,
 ) -> None:
-    """Tell what this machine can run, what is missing and how to get it.
+    """Tell what this machine, or a cluster, can run, what is missing and how to get it.
 
-    Exit code 1 if something is missing that the quickstart needs.
+    Exit code 1 if something is missing that the quickstart, or the run that the cluster is meant for, needs.
+
+    Example: ftrl doctor --cluster jobs/configs/train.yaml
     """
     from ftrl.doctor import Check, examine
 
-    checks = examine()
+    if cluster is not None:
+        from ftrl.doctor.cluster import examine_cluster
+
+        checks, purpose = examine_cluster(cluster), cluster
+    else:
+        checks, purpose = examine(), "ftrl quickstart"
     if as_json:
         from pydantic import TypeAdapter
 
         typer.echo(TypeAdapter(list[Check]).dump_json(checks, indent=2).decode())
     else:
-        print_checks(checks)
+        print_checks(checks, purpose)
     if any(check.status == "missing" for check in checks):
         raise typer.Exit(1)
 
 
-def print_checks(checks: list[Check]) -> None:
+def print_checks(checks: list[Check], purpose: str) -> None:
     """One line a check, by area, and what to do below it; colours where the terminal shows them."""
     width = max(len(check.name) for check in checks)
     for area, members in groupby(checks, key=lambda check: check.area):
@@ -51,4 +62,4 @@ def print_checks(checks: list[Check]) -> None:
             if check.advice:
                 typer.echo(f"  {'':7}  {'':{width}}  -> {check.advice}")
     missing = ", ".join(check.name for check in checks if check.status == "missing")
-    typer.echo(f"the quickstart cannot run without: {missing}" if missing else "ready for: ftrl quickstart")
+    typer.echo(f"{purpose} cannot run without: {missing}" if missing else f"ready for: {purpose}")

@@ -1,10 +1,12 @@
-"""What this machine can run, what is missing, and how to get it.
+"""What this machine, or a running cluster, can run, what is missing, and how to get it.
 
-Comes in: nothing but the machine. Goes out: a list of ``Check`` records, in reading order.
+Comes in: nothing but the machine; for a cluster, a run's configuration. Goes out: ``Check`` records, in reading order.
 
 * A check looks and never changes anything. It imports no engine: versions come from package metadata, a
   running Ray cluster from Ray's address file, GPUs from nvidia-smi.
-* ``missing`` means that the quickstart cannot run, ``warning`` that something will be slower or less safe.
+* ``cluster.examine_cluster`` asks each node of a cluster to look at itself, and holds the answers against each other
+  and against what the run ``needs``. It alone writes: a file to each path that the run writes to, removed again.
+* ``missing`` means that the quickstart, or the run, cannot run; ``warning``: something will be slower or less safe.
 * What the packages' versions should be is asked of our own metadata, so the answer is written down once.
 """
 
