@@ -65,3 +65,57 @@ def test_bad_usage_is_an_input_error_that_names_the_option(run, words, field):
 def test_help_shows_an_example(run):
     result = run("--help")
     assert "Example: ftrl synth" in result.stdout
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Two tables of a shop, as CSV: makers in towns."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    names = ("Ardmore", "Belfort", "Cazorla", "Dornach", "Esbjerg", "Fermo", "Gorlitz", "Hobart", "Izmir", "Jerez")
+    towns = ["town_code,name,founded", *(f"X{i}Q,{name},{1200 + 37 * i}-03-{i + 1:02}" for i, name in enumerate(names))]
+    makers = ["maker_id,maker_name,town_code,head_count"]
+    makers += [f"{i + 1},{name[::-1].title()} Works,X{i * 3 % 10}Q,{3100 + i * 431}" for i, name in enumerate(names)]
+    for table, lines in (("towns", towns), ("makers", makers)):
+        (folder / f"{table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_tables_of_ones_own_become_environments(run, shop, tmp_path):
+    result = run("--tables", str(shop), "--count", "6", "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["accepted"] == 6
+    assert [stage["name"] for stage in report["stages"]] == ["build", "verify", "store"]
+    store = EnvironmentStore.open(str(tmp_path / "store"))
+    assert len(store) == 6
+    assert any("Works" in environment.question for environment in store)
+    assert all(environment.provenance["generator"] == "tables" for environment in store)
+
+
+def test_tables_that_can_not_be_read_are_refused_with_their_name(run, shop):
+    (shop / "towns.csv").write_text("town_code,name\nX1Q\n", encoding="utf-8")
+    result = run("--tables", str(shop), "--count", "6")
+    assert isinstance(result.exception, InputError)
+    assert result.exception.exit_code == 2
+    assert "towns.csv" in str(result.exception)
+
+
+def test_a_store_goes_on_with_resume_and_keeps_off_what_is_excluded(run, tmp_path):
+    assert run("--count", "4").exit_code == 0
+    other = tmp_path / "store"
+    result = run("--count", "6", "--resume", "--json")
+    assert json.loads(result.stdout)["kept"] == 4
+    again = run("--count", "6", "--out", str(tmp_path / "other"), "--exclude", str(other), "--json")
+    report = json.loads(again.stdout)
+    assert report["rejections"]["contaminated"] >= 6
+    assert not set(EnvironmentStore.open(str(other)).ids()) & set(EnvironmentStore.open(str(tmp_path / "other")).ids())
+
+
+def test_what_each_stage_made_is_told_in_lines(run):
+    result = run("--count", "3")
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.startswith("    ")}
+    assert "3 in" in lines["build"]
+    assert "none rejected" in lines["verify"]
+    assert "3 out" in lines["store"]
+    assert "build 3, 0 in flight" in result.stderr

@@ -152,7 +152,8 @@ def test_a_call_that_failed_by_our_fault_is_made_again(config, monkeypatch):
     monkeypatch.setattr(Sandbox, "run", fail_first)
     report = synthesize(config)
     assert report.accepted == report.candidates == 12
-    assert runs[1:] == [1]
+    assert runs[0] > 12
+    assert runs[1] == 1, "only the call that failed is made again"
 
 
 def test_a_store_that_is_there_is_not_touched(config):
