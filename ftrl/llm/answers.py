@@ -23,6 +23,7 @@ def answer_schema(kind: type[BaseModel]) -> dict[str, Any]:
     want it: a field that may be left out is one that may be null.
     """
     whole = kind.model_json_schema()
+    whole.pop("description", None)
     plain: dict[str, Any] = _plain(whole, whole.get("$defs", {}))
     return {"title": kind.__name__, **plain}
 
@@ -55,10 +56,11 @@ def _complaints(error: ValidationError) -> str:
 
 
 def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema with references resolved and names of Python classes left out."""
+    """The schema with references resolved; what is said of Python classes, and not of fields, is left out."""
     if "$ref" in schema:
         target = definitions[schema["$ref"].rpartition("/")[2]]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+        own = {key: value for key, value in target.items() if key != "description"}
+        schema = {**own, **{key: value for key, value in schema.items() if key != "$ref"}}
     kept = ("type", "description", "enum")
     plain: dict[str, Any] = {key: value for key, value in schema.items() if key in kept}
     if "const" in schema:

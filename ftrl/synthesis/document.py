@@ -246,15 +246,7 @@ def near_duplicates(tools: Sequence[dict[str, Json]]) -> Iterator[tuple[str, str
 
 
 def _words(tool: dict[str, Json]) -> set[str]:
+    """Of name, description and names of parameters: their descriptions are alike wherever conventions are kept."""
     function = tool["function"]
-    described = " ".join(_texts(function["parameters"]))
-    name = function["name"].replace("_", " ")
-    return set(tokens_of(f"{name} {function['description']} {described}"))
-
-
-def _texts(schema: dict[str, Json]) -> Iterator[str]:
-    for name, inner in schema.get("properties", {}).items():
-        yield name.replace("_", " ")
-        yield str(inner.get("description", ""))
-        yield from _texts(inner)
-        yield from _texts(inner.get("items", {}))
+    names = [function["name"], *function["parameters"]["properties"]]
+    return set(tokens_of(" ".join([*names, function["description"]]).replace("_", " ")))
