@@ -31,40 +31,47 @@ class Outcome:
     seconds: float
 
 
+Tried = tuple[dict[str, str], Sequence[tuple[str, dict[str, Any]]]]
+"""The tools of a candidate, name to source, and the calls to make of them: tool, arguments."""
+
+
 # The sandbox gets the source of this function alone: whatever it or its signature needs must be built in.
-def trial(sources: dict[str, str], calls: list[tuple[str, dict[str, object]]]) -> list[list[object]]:
-    """Make the calls ``[[tool, arguments], ...]``, each with a tool defined anew; ``[[ok, output, seconds], ...]``."""
+def trial(tried: list[tuple[dict[str, str], list[tuple[str, dict[str, object]]]]]) -> list[list[list[object]]]:
+    """Make the calls of each candidate, each with a tool defined anew: ``[[[ok, output, seconds], ...], ...]``."""
     import json
     import time
 
-    programs = {name: compile(source, name, "exec") for name, source in sources.items()}
-    outcomes: list[list[object]] = []
-    for name, arguments in calls:
-        namespace: dict[str, Any] = {}
-        exec(programs[name], namespace)
-        before = time.process_time()
-        try:
-            output = namespace[name](**arguments)
-            ok = True
-        except Exception as error:  # noqa: BLE001  # whatever a tool raises is its answer
-            output, ok = str(error), False
-        seconds = time.process_time() - before
-        text = json.dumps(output, ensure_ascii=False) if isinstance(output, (dict, list)) else str(output)
-        outcomes.append([ok, text, seconds])
-    return outcomes
+    made: list[list[list[object]]] = []
+    for sources, calls in tried:
+        programs = {name: compile(source, name, "exec") for name, source in sources.items()}
+        outcomes: list[list[object]] = []
+        for name, arguments in calls:
+            namespace: dict[str, Any] = {}
+            exec(programs[name], namespace)
+            before = time.process_time()
+            try:
+                output = namespace[name](**arguments)
+                ok = True
+            except Exception as error:  # noqa: BLE001  # whatever a tool raises is its answer
+                output, ok = str(error), False
+            seconds = time.process_time() - before
+            text = json.dumps(output, ensure_ascii=False) if isinstance(output, (dict, list)) else str(output)
+            outcomes.append([ok, text, seconds])
+        made.append(outcomes)
+    return made
 
 
 _SOURCE = inspect.getsource(trial)
 
 
-def trial_call(sources: dict[str, str], calls: Sequence[tuple[str, dict[str, Any]]]) -> Call:
+def trial_call(tried: Sequence[Tried]) -> Call:
     """All the calls as one."""
-    arguments = {"sources": sources, "calls": [list(call) for call in calls]}
+    arguments = {"tried": [[sources, [list(call) for call in calls]] for sources, calls in tried]}
     return Call("trial", json.dumps(arguments, ensure_ascii=False), _SOURCE)
 
 
-def trial_outcomes(result: CallResult) -> list[Outcome] | None:
+def trial_outcomes(result: CallResult) -> list[list[Outcome]] | None:
     """What came of each call of a ``trial_call``, in order; null where the trial did not come to its end."""
     if result.status != CallStatus.OK:
         return None
-    return [Outcome(*outcome) for outcome in json.loads(result.output)]
+    return [[Outcome(*outcome) for outcome in outcomes] for outcomes in json.loads(result.output)]

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ftrl.errors import FtrlError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.finding import Finding
-from ftrl.synthesis.trial import trial_call, trial_outcomes
+from ftrl.synthesis.trial import Outcome, Tried, trial_call, trial_outcomes
 from ftrl.synthesis.verify_calls import Check, checks, judge
 from ftrl.synthesis.verify_text import read
 from ftrl.synthesis.verify_whole import golds_broken, trajectories_broken
+
+_TOGETHER = 16
+"""Candidates that are tried in one process of the sandbox: starting one takes longer than their calls."""
 
 _TRIALS = 3
 """How often a call is made that the sandbox, by its own fault, does not run."""
@@ -54,10 +57,8 @@ def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified |
     """
     findings = [read(candidate) or golds_broken(candidate.environment) for candidate in candidates]
     plans = [[] if finding else checks(candidate) for candidate, finding in zip(candidates, findings, strict=True)]
-    calls = [calls_for(candidate.sources, plan) for candidate, plan in zip(candidates, plans, strict=True)]
-    results = iter(_run([call for few in calls for call in few], sandbox))
-    for at, (candidate, plan, few) in enumerate(zip(candidates, plans, calls, strict=True)):
-        findings[at] = findings[at] or judge_all(plan, [next(results) for _ in few], candidate.chosen)
+    for at, finding in _tried(candidates, plans, sandbox):
+        findings[at] = finding
     sound = [at for at, finding in enumerate(findings) if finding is None]
     whole = trajectories_broken([candidates[at] for at in sound], lambda few: _run(few, sandbox))
     for at, finding in zip(sound, whole, strict=True):
@@ -68,16 +69,53 @@ def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified |
     ]
 
 
+def _tried(
+    candidates: Sequence[Candidate], plans: Sequence[list[Check]], sandbox: Sandbox
+) -> Iterator[tuple[int, Finding | None]]:
+    """What the calls of the plans find: the place of each candidate that has a plan, and its finding."""
+    places = [at for at, plan in enumerate(plans) if plan]
+    golden = [golden_calls(candidates[at].sources, plans[at]) for at in places]
+    groups = _groups(places, candidates)
+    trials = [trial_call([_trial_of(candidates[at].sources, plans[at]) for at in group]) for group in groups]
+    results = iter(_run([*(call for few in golden for call in few), *trials], sandbox))
+    answered = {at: [next(results) for _ in few] for at, few in zip(places, golden, strict=True)}
+    ended: dict[int, tuple[CallResult, list[Outcome] | None]] = {}
+    alone = []
+    for group, result in zip(groups, results, strict=True):
+        outcomes = trial_outcomes(result)
+        if outcomes is None and len(group) > 1:
+            alone += group
+        else:
+            each_of: Sequence[list[Outcome] | None] = outcomes or [None]
+            ended.update(zip(group, [(result, each) for each in each_of], strict=True))
+    # One of them broke the trial of all; whoever it was does so again.
+    again = _run([trial_call([_trial_of(candidates[at].sources, plans[at])]) for at in alone], sandbox)
+    for at, result in zip(alone, again, strict=True):
+        outcomes = trial_outcomes(result)
+        ended[at] = (result, outcomes[0] if outcomes else None)
+    for at in places:
+        yield at, _judged(plans[at], answered[at], *ended[at], candidates[at].chosen)
+
+
+def _groups(places: list[int], candidates: Sequence[Candidate]) -> list[list[int]]:
+    """Which candidates are tried in one process. Code that a model wrote might leave traces, and is tried alone."""
+    chosen = [at for at in places if candidates[at].chosen]
+    together = [chosen[start : start + _TOGETHER] for start in range(0, len(chosen), _TOGETHER)]
+    return [*together, *([at] for at in places if not candidates[at].chosen)]
+
+
 def calls_for(sources: dict[str, str], plan: list[Check]) -> list[Call]:
     """The golden calls one by one, then all checks as one call; nothing for a plan of nothing."""
-    if not plan:
-        return []
-    golden = [
+    return [*golden_calls(sources, plan), trial_call([_trial_of(sources, plan)])] if plan else []
+
+
+def golden_calls(sources: dict[str, str], plan: list[Check]) -> list[Call]:
+    """The golden calls of a plan, as a trainer makes them."""
+    return [
         Call(check.tool, json.dumps(check.arguments, ensure_ascii=False), sources[check.tool])
         for check in plan
         if check.purpose == "golden"
     ]
-    return [*golden, trial_call(sources, [(check.tool, check.arguments) for check in plan])]
 
 
 def judge_all(plan: list[Check], results: list[CallResult], chosen: bool = True) -> Finding | None:
@@ -89,12 +127,22 @@ def judge_all(plan: list[Check], results: list[CallResult], chosen: bool = True)
         chosen: see ``Candidate``.
     """
     *golden, last = results
+    outcomes = trial_outcomes(last)
+    return _judged(plan, golden, last, outcomes[0] if outcomes else None, chosen)
+
+
+def _trial_of(sources: dict[str, str], plan: list[Check]) -> Tried:
+    return sources, [(check.tool, check.arguments) for check in plan]
+
+
+def _judged(
+    plan: list[Check], golden: list[CallResult], trial: CallResult, outcomes: list[Outcome] | None, chosen: bool
+) -> Finding | None:
     for check, result in zip(plan, golden, strict=False):
         if result.status != CallStatus.OK:
             return "golden_call_fails", f"{check.what}: {result.status.value}, {result.output[:200]}"
-    outcomes = trial_outcomes(last)
     if outcomes is None:
-        return "trial_fails", f"the calls together: {last.status.value}, {last.output[:200]}"
+        return "trial_fails", f"the calls together: {trial.status.value}, {trial.output[:200]}"
     for check, outcome in zip(plan, outcomes, strict=True):
         if finding := judge(check, outcome, chosen):
             return finding

@@ -22,7 +22,7 @@ BATCH = 32
 ATTEMPTS = 3
 """How often an item of the tables generator is drawn before it is given up."""
 
-_VERIFIERS_PER_BUILDER = 4
+_VERIFIERS_PER_BUILDER = 2
 """Verifying takes so much longer than building."""
 
 
