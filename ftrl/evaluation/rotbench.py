@@ -22,7 +22,7 @@ from typing import Any
 
 from ftrl import storage
 from ftrl.errors import InputError
-from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, message
+from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, message, seed_of
 from ftrl.rollouts import ContextFull, EpisodeSettings, Policy
 from ftrl.rollouts.episode import ToolRunner
 
@@ -121,12 +121,17 @@ class RoTBench:
         return found
 
     async def play(
-        self, sample: Sample[RoTBenchTask], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings
+        self,
+        sample: Sample[RoTBenchTask],
+        policy: Policy,
+        sandbox: ToolRunner,
+        settings: EpisodeSettings,
+        trial: int = 0,
     ) -> Transcript:
         """The one turn. No tools are given to the chat template: as published, they stand in the system message."""
         messages = sample.task.messages
         try:
-            generation = await policy.converse((), settings).generate(messages)
+            generation = await policy.converse((), settings, seed_of(sample, settings, trial)).generate(messages)
         except ContextFull:
             return Transcript(messages=messages, ending="context_full")
         return Transcript(messages=(*messages, message("assistant", generation.text)), ending="answered")

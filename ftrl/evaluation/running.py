@@ -119,7 +119,7 @@ async def run_suite(
     async def play(key: tuple[str, int], sample: Sample[Any]) -> None:
         async with places:
             try:
-                transcript = await suite.play(sample, policy, sandbox, settings)
+                transcript = await suite.play(sample, policy, sandbox, settings, key[1])
                 score = await suite.score(sample, transcript, sandbox)
             except (EngineFault, Unscorable) as fault:
                 not_run[key] = str(fault)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ftrl.rollouts import EpisodeSettings, Policy
 from ftrl.rollouts.episode import ToolRunner
-from ftrl.rollouts.trajectory import Json, Record, TrajectoryCall
+from ftrl.rollouts.trajectory import Json, Record, TrajectoryCall, episode_seed
 
 T = TypeVar("T")
 
@@ -124,9 +124,9 @@ class Suite(Protocol[T]):
         ...
 
     async def play(
-        self, sample: Sample[T], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings
+        self, sample: Sample[T], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings, trial: int = 0
     ) -> Transcript:
-        """One episode.
+        """One episode; ``trial`` is its number among those of the sample, and makes its seed (``seed_of``).
 
         Raises:
             EngineFault, Unscorable: a turn or a call failed through a fault of ours; the episode is to be played again.
@@ -141,6 +141,11 @@ class Suite(Protocol[T]):
             Unscorable: a call that scoring needs failed through a fault of ours.
         """
         ...
+
+
+def seed_of(sample: Sample[Any], settings: EpisodeSettings, trial: int) -> int | None:
+    """The seed of an episode's sampling, the same in every run; ``None`` where the settings ask for none."""
+    return None if settings.seed is None else episode_seed(settings.seed, sample.id, trial, 0)
 
 
 def message(role: str, content: str) -> dict[str, Any]:

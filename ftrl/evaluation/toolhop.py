@@ -94,13 +94,17 @@ class ToolHop:
         ]
 
     async def play(
-        self, sample: Sample[ToolHopTask], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings
+        self,
+        sample: Sample[ToolHopTask],
+        policy: Policy,
+        sandbox: ToolRunner,
+        settings: EpisodeSettings,
+        trial: int = 0,
     ) -> Transcript:
         """One episode of the loop that all our tasks are played in."""
         task = sample.task
-        played = await run_episode(
-            task.environment, task.sources, policy, sandbox, settings, EpisodeKey(run=f"toolhop/{sample.id}")
-        )
+        key = EpisodeKey(run="toolhop", sample=trial)
+        played = await run_episode(task.environment, task.sources, policy, sandbox, settings, key)
         if played.status is TrajectoryStatus.INFRASTRUCTURE:
             raise EngineFault(played.error or "the episode failed")
         return Transcript(messages=played.messages, calls=played.calls, ending=played.status.value)

@@ -35,11 +35,13 @@ class Waiter:
         self.identity = PolicyIdentity(name=name)
         self.answers = answers
         self.asked: list[str] = []
+        self.seeds: list[int | None] = []
 
     def converse(self, tools: object, settings: EpisodeSettings, seed: int | None = None) -> Any:
+        self.seeds.append(seed)
         return self
 
-    async def generate(self, messages: Sequence[Mapping[str, Any]]) -> Generation:
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         question = messages[-1]["content"]
         self.asked.append(question)
         answer = self.answers[question]
@@ -97,6 +99,19 @@ def test_a_fault_of_ours_is_listed_and_tried_again_while_the_rest_is_not_played_
     second = Waiter(dict.fromkeys("abcd", RIGHT))
     again = play(data, second, one_sandbox, tmp_path / "out")
     assert (second.asked, again.not_run, len(again.episodes)) == (["d"], {}, 4)
+
+
+def test_every_trial_has_a_seed_of_its_own_that_is_the_same_in_every_run(
+    data: str, one_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    suite = RoTBench()
+    settings = EpisodeSettings(max_turns=1, seed=5)
+    policies = [Waiter(dict.fromkeys("abcd", RIGHT)) for _ in range(2)]
+    for number, policy in enumerate(policies):
+        out = str(tmp_path / str(number))
+        asyncio.run(run_suite(suite, suite.load(data), policy, one_sandbox, settings, out, trials=2))
+    assert policies[0].seeds == policies[1].seeds
+    assert len(set(policies[0].seeds)) == 8
 
 
 def test_episodes_of_another_model_do_not_mix(data: str, one_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from ftrl.evaluation.tau_bench import (
     TauTask,
     scripted_user,
 )
-from ftrl.rollouts import EpisodeSettings, ScriptedPolicy, TrajectoryCall
+from ftrl.rollouts import EpisodeSettings, Generation, ScriptedPolicy, TrajectoryCall
 from ftrl.sandbox import CallStatus, Limits, Sandbox
+from ftrl.tool_calls import ParsedCall, ParsedResponse
 
 TRANSFER = Action("transfer_to_human_agents", '{"summary": "too hard"}')
 CANCEL = Action("cancel_order", '{"order_id": "1"}')
@@ -355,3 +356,26 @@ def test_a_session_goes_on_from_the_calls_before(samples: list[Sample[TauTask]],
 
     before, foreseen, after = asyncio.run(two_calls())
     assert before != foreseen == after
+
+
+def test_calls_that_a_provider_names_itself_are_taken_as_they_are(
+    samples: list[Sample[TauTask]], one_sandbox: Sandbox
+) -> None:
+    turns = [
+        Generation("", response=ParsedResponse("", (ParsedCall(CANCEL.name, CANCEL.arguments),))),
+        Generation("1200.5", response=ParsedResponse("1200.5")),
+    ]
+
+    class Provided(ScriptedPolicy):
+        def converse(self, tools: object, settings: EpisodeSettings, seed: int | None = None) -> Any:
+            return self
+
+        async def generate(self, messages: Sequence[Any], most_tokens: int | None = None) -> Generation:
+            return turns[sum(message["role"] == "assistant" for message in messages)]
+
+    async def both() -> Score:
+        suite = TauBench(scripted_user(["Hello.", STOP]))
+        transcript = await suite.play(samples[0], Provided(()), one_sandbox, EpisodeSettings())
+        return await suite.score(samples[0], transcript, one_sandbox)
+
+    assert asyncio.run(both()).metrics["reward"] == 1

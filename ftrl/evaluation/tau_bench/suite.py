@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ftrl.errors import InputError
-from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, message
+from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, message, seed_of
 from ftrl.evaluation.tau_bench.data import TABLES, Action, Domain, TauTask, load_tasks
 from ftrl.evaluation.tau_bench.modes import OFFICIAL, Mode
 from ftrl.evaluation.tau_bench.session import Session
@@ -64,14 +64,14 @@ class TauBench:
         return load_tasks(path, self.domains)
 
     async def play(
-        self, sample: Sample[TauTask], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings
+        self, sample: Sample[TauTask], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings, trial: int = 0
     ) -> Transcript:
         """One conversation between policy and user. A turn makes one call at most; others in it are left out."""
         domain = sample.task.domain
         session = Session(domain, sandbox)
         customer = Customer(self.user, sample.task.instruction, blank_line=self.mode.blank_line)
         parser = profile_named(settings.profile).parser
-        conversation = policy.converse(domain.tools, settings)
+        conversation = policy.converse(domain.tools, settings, seed_of(sample, settings, trial))
         messages = [message("system", domain.policy), message("user", await customer.hear())]
         calls: list[TrajectoryCall] = []
 
@@ -83,7 +83,7 @@ class TauBench:
                 generation = await conversation.generate(messages)
             except ContextFull:
                 return ended("context_full")
-            response = parser(generation.text)
+            response = generation.response or parser(generation.text)
             first = replace(response, calls=response.calls[:1])
             messages.append(first.message([f"call_{turn}"] * len(first.calls)))
             if not first.calls:
