@@ -13,7 +13,7 @@ from ftrl.rollouts import EpisodeKey, EpisodeSettings, Metrics, ScriptedPolicy, 
 from ftrl.sandbox import Sandbox
 
 DEFECTIVE = {0: "age_calculator", 5: "event_location_finder"}
-"""Row → tool that no known call brings to its gold: one imports a library that is not there, the other leaves the state out."""
+"""Row → tool that never returns its gold: one imports a library that is not there, one leaves the state out."""
 
 
 def right_calls(shared: Path) -> dict[tuple[int, str, str], str]:
