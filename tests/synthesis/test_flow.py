@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from ftrl.errors import FtrlError
 from ftrl.synthesis.pipeline import flow
 from ftrl.synthesis.pipeline.flow import Flow, Refused
 from ftrl.synthesis.pipeline.stage import Item, StageSpec
-from ftrl.synthesis.pipeline.workers import HereWorker, Notes, Worker, WorkerLost
+from ftrl.synthesis.pipeline.workers import HereWorker, Notes, Worker, WorkerLost, places
 from ftrl.synthesis.verify import Rejection
 
 
@@ -307,3 +308,14 @@ def test_every_item_is_settled_once_and_in_order_however_wide_the_stages_are(
     lucky = [index for index in range(count) if any(fate(Item(index, a)) > 2 for a in range(attempts))]
     assert [index for index, _ in settled.accepted] == lucky
     assert all(stage.in_flight == 0 for stage in made.counts)
+
+
+def node(name: str, cpus: float | None, *, alive: bool = True) -> dict[str, Any]:
+    return {"NodeID": name, "Alive": alive, "Resources": {} if cpus is None else {"CPU": cpus}}
+
+
+def test_actors_stand_where_the_cores_are():
+    nodes = [node("head", None), node("large", 8.0), node("small", 4.0), node("gone", 16.0, alive=False)]
+    assert Counter(itertools.islice(places(nodes), 12)) == {"large": 8, "small": 4}
+    assert set(itertools.islice(places(nodes), 2)) <= {"large", "small"}
+    assert list(itertools.islice(places([node("only", 0.0)]), 2)) == ["only", "only"]

@@ -6,7 +6,7 @@ Between stages a product is never unpickled: on Ray, the driver hands on referen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ftrl.synthesis.pipeline.stage import Stage, StageSpec
@@ -93,9 +93,17 @@ class HereWorker:
 
 
 class RayWorker:
-    """A stage in an actor; Ray starts it again when it dies. Actors are spread over the nodes."""
+    """A stage in an actor; Ray starts it again when it dies, elsewhere if its node is gone.
 
-    def __init__(self, ray: Any, spec: StageSpec) -> None:
+    Args:
+        ray: connected.
+        spec: the stage.
+        node: the id of the node to work on.
+    """
+
+    def __init__(self, ray: Any, spec: StageSpec, node: str) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
         self._ray = ray
         self._actor = (
             ray.remote(StageHost)
@@ -104,7 +112,7 @@ class RayWorker:
                 max_restarts=-1,
                 # One more than it is given, so that closing does not wait for a call that hangs.
                 max_concurrency=spec.in_flight + 1,
-                scheduling_strategy="SPREAD",
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
             )
             .remote(spec)
         )
@@ -140,7 +148,26 @@ class RayWorker:
 
 
 def workers_of(specs: Iterable[StageSpec], ray: Any | None) -> list[list[Worker]]:
-    """The workers of each stage: actors of the connected Ray, or one each in this process."""
+    """The workers of each stage: actors over the nodes of the connected Ray, or one each in this process."""
     if ray is None:
         return [[HereWorker(spec)] for spec in specs]
-    return [[RayWorker(ray, spec) for _ in range(spec.actors)] for spec in specs]
+    nodes = places(ray.nodes())
+    return [[RayWorker(ray, spec, next(nodes)) for _ in range(spec.actors)] for spec in specs]
+
+
+def places(nodes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Node ids without end, as often as their CPUs say.
+
+    Actors claim no CPU, so that they never wait for one; left to Ray, all of them might stand on one node.
+
+    Args:
+        nodes: as ``ray.nodes()`` tells them.
+    """
+    cores = {node["NodeID"]: node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]}
+    if not any(cores.values()):
+        cores = dict.fromkeys(cores, 1.0)
+    taken = dict.fromkeys((node for node, cpus in cores.items() if cpus), 0)
+    while True:
+        best = min(taken, key=lambda node: (taken[node] + 1) / cores[node])
+        taken[best] += 1
+        yield best
