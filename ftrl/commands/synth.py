@@ -46,7 +46,9 @@ def synth(
     ] = None,
     stage_model: Annotated[
         list[str] | None,
-        typer.Option(help="llm: STAGE=PROVIDER/NAME; pose, decompose, document, integrate, scale, distract, deploy."),
+        typer.Option(
+            help="llm: STAGE=PROVIDER/NAME: pose, decompose, document, integrate, scale, distract, judge, deploy."
+        ),
     ] = None,
     model_url: Annotated[str | None, typer.Option(help="llm: the server, as http://localhost:8000/v1.")] = None,
     model_timeout: Annotated[int, typer.Option(help="llm: seconds that one answer may take.")] = 600,
@@ -63,6 +65,10 @@ def synth(
     ] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="llm: the most tokens that the store may cost.")] = None,
     budget_usd: Annotated[float | None, typer.Option(help="llm: the most dollars that the store may cost.")] = None,
+    judge: Annotated[bool, typer.Option("--judge", help="llm: a model looks over each set of tools, too.")] = False,
+    exchanges: Annotated[
+        str | None, typer.Option(help="llm: where to keep what is asked and answered; in the store if left out.")
+    ] = None,
     record: Annotated[str | None, typer.Option(help="llm: pack what was asked and answered in here.")] = None,
     replay: Annotated[str | None, typer.Option(help="llm: play such a file back; no model is asked.")] = None,
     count: Annotated[
@@ -141,6 +147,8 @@ def synth(
                 budget_tokens=budget_tokens,
                 budget_usd=budget_usd,
                 replay=replay,
+                exchanges=exchanges,
+                judge=judge,
             )
         config = SynthesisConfig.model_validate(
             {

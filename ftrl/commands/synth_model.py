@@ -29,6 +29,8 @@ def language_model_run(
     budget_tokens: int | None,
     budget_usd: float | None,
     replay: str | None,
+    exchanges: str | None,
+    judge: bool,
 ) -> LanguageModelRun:
     """What the llm generator is given, from its options.
 
@@ -46,6 +48,7 @@ def language_model_run(
         "budget_tokens": budget_tokens,
         "budget_usd": budget_usd,
         "replay": replay,
+        "exchanges": exchanges,
     }
     if replay is not None:
         recorded = read_recording(replay).header
@@ -75,7 +78,13 @@ def language_model_run(
         models[role] = settings(name)
     strengths = {} if scaling is None else _strengths(scaling)
     return LanguageModelRun.model_validate(
-        {**values, "model": settings(model), "models": models, "scaling": Scaling.model_validate(strengths)}
+        {
+            **values,
+            "model": settings(model),
+            "models": models,
+            "scaling": Scaling.model_validate(strengths),
+            "judge": judge,
+        }
     )
 
 
@@ -120,9 +129,9 @@ def write_recording(config: SynthesisConfig, path: str) -> None:
     from ftrl.synthesis.language_model.generator import exchange_folder, run_of
 
     run = run_of(config)
-    deciding = {"model", "models", "scaling"}
+    deciding = {"model", "models", "scaling", "judge"}
     header = {"run": run.model_dump(mode="json", include=deciding), "seed": config.seed}
-    record_to(path, iter(ExchangeFolder(exchange_folder(config.out))), header)
+    record_to(path, iter(ExchangeFolder(exchange_folder(config))), header)
 
 
 def spent_lines(config: SynthesisConfig, accepted: int) -> list[str]:
@@ -133,7 +142,7 @@ def spent_lines(config: SynthesisConfig, accepted: int) -> list[str]:
     from ftrl.synthesis.language_model.generator import exchange_folder
 
     lines = [f"  {'asked of models':<22}{'calls':>7}{'read':>12}{'written':>10}{'dollars':>10}{'seconds':>9}"]
-    totals = ledger(ExchangeFolder(exchange_folder(config.out)))
+    totals = ledger(ExchangeFolder(exchange_folder(config)))
     for name, sums in totals.items():
         money = "unknown" if sums.usd is None else f"{sums.usd:.4f}"
         lines.append(f"    {name:<20}{sums.calls:>7}{sums.input:>12,}{sums.output:>10,}{money:>10}{sums.seconds:>9.1f}")

@@ -11,7 +11,7 @@ from ftrl.environments.schema import Environment
 from ftrl.errors import InputError
 from ftrl.llm import ExchangeFolder, Exchanges, LanguageModel, Totals, read_recording
 from ftrl.synthesis.config import SynthesisConfig
-from ftrl.synthesis.language_model import decompose, deploy, document, integrate, pose, scale
+from ftrl.synthesis.language_model import decompose, deploy, document, integrate, judge, pose, scale
 from ftrl.synthesis.language_model.given import Occasion, given_of, read_given
 from ftrl.synthesis.language_model.settings import LanguageModelRun
 from ftrl.synthesis.language_model.spending import budget_of
@@ -54,6 +54,7 @@ def language_model_generator(config: SynthesisConfig) -> Generator:
         "document": _document,
         "integrate": _integrate,
         "scale": _scale,
+        **({"judge": _judge} if run.judge else {}),
         "deploy": _deploy,
     }
     if run.questions is None:
@@ -64,9 +65,9 @@ def language_model_generator(config: SynthesisConfig) -> Generator:
     return Generator(stages=tuple(specs), items=items, check=partial(_check, config))
 
 
-def exchange_folder(out: str) -> str:
-    """Where a store keeps what was asked and answered."""
-    return storage.join(out, "construction", "exchanges")
+def exchange_folder(config: SynthesisConfig) -> str:
+    """Where a run keeps what was asked and answered."""
+    return run_of(config).exchanges or storage.join(config.out, "construction", "exchanges")
 
 
 def run_of(config: SynthesisConfig) -> LanguageModelRun:
@@ -92,7 +93,7 @@ class _Begin:
 
 def _model(config: SynthesisConfig, role: str, stage: str | None = None) -> LanguageModel:
     run = run_of(config)
-    exchanges: Exchanges = ExchangeFolder(exchange_folder(config.out))
+    exchanges: Exchanges = ExchangeFolder(exchange_folder(config))
     if run.replay is not None:
         exchanges = read_recording(run.replay)
     return LanguageModel(run.settings(role), exchanges, budget_of(config), stage or role)
@@ -119,14 +120,22 @@ def _scale(config: SynthesisConfig) -> Stage:
     return scale.Scale(_model(config, "scale"), distracting, run_of(config).scaling)
 
 
+def _judge(config: SynthesisConfig) -> Stage:
+    return judge.Judge(_model(config, "judge"))
+
+
 def _deploy(config: SynthesisConfig) -> Stage:
     run = run_of(config)
-    roles = [role for role in ("pose", *PROMPTS) if role != "pose" or run.questions is None]
+    prompts = dict(PROMPTS)
+    if run.questions is None:
+        prompts["pose"] = pose.PROMPT_OF_TOPIC if run.topics is not None else pose.PROMPT_OF_TEXT
+    if run.judge:
+        prompts["judge"] = judge.PROMPT
     provenance = {
         "generator": "llm",
         "seed": config.seed,
-        "models": {role: run.settings(role).model for role in roles},
-        "prompts": PROMPTS,
+        "models": {role: run.settings(role).model for role in prompts},
+        "prompts": prompts,
         "scaling": run.scaling.model_dump(),
     }
     return deploy.Deploy(_model(config, "deploy"), _model(config, "distract", "deploy"), provenance, config.split)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ftrl.llm import ModelSettings
 from ftrl.synthesis.scale import Scaling
 
-ROLES = ("pose", "decompose", "document", "integrate", "scale", "distract", "deploy")
-"""Who can have a model of its own: the stages, and whoever makes distractor tools and their code."""
+ROLES = ("pose", "decompose", "document", "integrate", "scale", "distract", "judge", "deploy")
+"""Who can have a model of its own: the stages, whoever makes distractor tools and their code, and the judge."""
 
 
 class LanguageModelRun(BaseModel):
@@ -26,9 +26,13 @@ class LanguageModelRun(BaseModel):
     model: ModelSettings = Field(description="The model of every role that has none of its own.")
     models: dict[str, ModelSettings] = Field(default_factory=dict, description="Models by role.")
     scaling: Scaling = Field(default_factory=Scaling)
+    judge: bool = Field(default=False, description="Have a model look over each toolset before its code is written.")
     budget_tokens: int | None = Field(default=None, ge=1, description="The most tokens this store may cost in all.")
     budget_usd: float | None = Field(default=None, gt=0, description="The most dollars this store may cost in all.")
     replay: str | None = Field(default=None, description="A recording to play back: no model is asked.")
+    exchanges: str | None = Field(
+        default=None, description="Where to keep what is asked and answered; in the store if left out."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> LanguageModelRun:

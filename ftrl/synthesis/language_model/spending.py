@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from ftrl.llm import Budget, ExchangeFolder, LocalBudget, ledger
 from ftrl.synthesis.config import SynthesisConfig
-
-_HERE: dict[str, LocalBudget] = {}
-"""Budgets of this process by store, where its stages are no actors."""
 
 
 def budget_of(config: SynthesisConfig) -> Budget:
@@ -19,29 +17,35 @@ def budget_of(config: SynthesisConfig) -> Budget:
         return LocalBudget()
     import ray
 
+    from ftrl.synthesis.language_model.generator import exchange_folder
+
     if not ray.is_initialized():
-        key = repr((config.out, run.budget_tokens, run.budget_usd))
-        return _HERE.setdefault(key, _begun(config.out, run.budget_tokens, run.budget_usd))
-    name = hashlib.sha256(repr((config.out, ray.get_runtime_context().get_job_id())).encode()).hexdigest()[:16]
+        return _here(exchange_folder(config), run.budget_tokens, run.budget_usd)
+    where = (exchange_folder(config), ray.get_runtime_context().get_job_id())
+    name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
     actor: Any = ray.remote(_BudgetActor)
     handle = actor.options(name=f"ftrl-budget-{name}", get_if_exists=True, num_cpus=0, max_restarts=-1).remote(
-        config.out, run.budget_tokens, run.budget_usd
+        exchange_folder(config), run.budget_tokens, run.budget_usd
     )
     return _SharedBudget(handle)
 
 
-def _begun(out: str, tokens: int | None, usd: float | None) -> LocalBudget:
-    from ftrl.synthesis.language_model.generator import exchange_folder
-
-    spent = ledger(ExchangeFolder(exchange_folder(out)))["all"]
+def _begun(folder: str, tokens: int | None, usd: float | None) -> LocalBudget:
+    spent = ledger(ExchangeFolder(folder))["all"]
     return LocalBudget(tokens, usd, spent.tokens, spent.usd or 0.0)
+
+
+@lru_cache(maxsize=8)
+def _here(folder: str, tokens: int | None, usd: float | None) -> LocalBudget:
+    """The budget of this process, where its stages are no actors."""
+    return _begun(folder, tokens, usd)
 
 
 class _BudgetActor:
     """The budget, in a Ray actor; begun anew, it counts what the record says."""
 
-    def __init__(self, out: str, tokens: int | None, usd: float | None) -> None:
-        self._budget = _begun(out, tokens, usd)
+    def __init__(self, folder: str, tokens: int | None, usd: float | None) -> None:
+        self._budget = _begun(folder, tokens, usd)
 
     async def admit(self) -> None:
         await self._budget.admit()

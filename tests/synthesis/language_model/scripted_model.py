@@ -26,6 +26,7 @@ STAGES = {
     "You make tools more": "scale",
     "You add tools": "distract",
     "You write the Python function": "deploy",
+    "You review tasks": "judge",
     "You write a question": "pose",
 }
 
@@ -303,6 +304,8 @@ def competent(stage: str, system: str, user: str) -> str:
         }
     elif stage == "deploy":
         answer = code(user)
+    elif stage == "judge":
+        answer = {"reason": "All of it makes sense.", "sound": True}
     else:
         number = re.search(r"yours is number (\d+)", system)
         answer = question_line(4 * int(number[1]) if number else 0)
@@ -351,6 +354,7 @@ class ScriptedServer:
     url: str
     faults: list[Fault] = field(default_factory=list)
     requests: list[Asked] = field(default_factory=list)
+    bodies: list[Json] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     """Answers sent whole, by request."""
     input_tokens: int = 0
@@ -370,12 +374,13 @@ def scripted_server(answer: Callable[[str, str, str], str] = competent) -> Itera
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             messages = body["messages"]
             system, user = messages[0]["content"], messages[1]["content"]
-            stage = next(name for opening, name in STAGES.items() if system.startswith(opening))
+            stage = next((name for opening, name in STAGES.items() if system.startswith(opening)), "other")
             key = json.dumps(body, sort_keys=True)
             with lock:
                 asked = Asked(stage, system, user, len(messages), seen[key])
                 seen[key] += 1
                 books.requests.append(asked)
+                books.bodies.append(body)
             fault = next((each for each in books.faults if each.when(asked)), None)
             if fault is not None and fault.delay:
                 time.sleep(fault.delay)
