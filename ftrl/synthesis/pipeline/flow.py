@@ -156,6 +156,10 @@ class Flow:
             few = [await queue.get()]
             while len(few) < batch and not queue.empty():
                 few.append(queue.get_nowait())
+            if stage == 0 and self._error is not None:
+                self._moving -= len(few)
+                self._changed.set()
+                continue
             count.entered += len(few)
             count.in_flight += len(few)
             started = time.monotonic()
