@@ -74,7 +74,7 @@ def _leaks(environment: Environment, chosen: bool) -> Finding | None:
         before = [answers[name] for name in step.depends_on]
         for value in _free(step, environment):
             is_text = isinstance(value, str) or value == subject
-            if is_text and matches_reference(documents, str(value)):
+            if is_text and tells(documents, str(value)):
                 return "argument_in_document", f"the tool documents contain an argument of {step.id}"
             known = any(same_value(value, answer) or str(value) in answer.split() for answer in before)
             if not known and str(value) not in environment.question:

@@ -49,8 +49,10 @@ def deploy(
     A tool knows every entity of its kind that the question touches, distractors included: a wrong tool
     answers the right entity's name with something else, as it would in life.
 
+    A distractor that can't be filled is left out.
+
     Raises:
-        NothingToAsk: there is too little beside the question to fill a tool with.
+        NothingToAsk: there is too little beside the question to fill a golden tool with.
     """
     golden = [step.fact for step in decomposition.steps]
     touched: list[Entity] = []
@@ -62,10 +64,15 @@ def deploy(
         tool.name: [step.fact for step in decomposition.steps if toolset.tool_of[step.id] == tool.name]
         for tool in toolset.documents
     }
-    return {
-        tool.name: _Deploying(tool, of_tool[tool.name], golden, touched, facts, style, rng).deployment()
-        for tool in toolset.documents
-    }
+    deployments: dict[str, Deployment] = {}
+    for tool in toolset.documents:
+        try:
+            deploying = _Deploying(tool, of_tool[tool.name], golden, touched, facts, style, rng)
+            deployments[tool.name] = deploying.deployment()
+        except NothingToAsk:
+            if of_tool[tool.name]:
+                raise
+    return deployments
 
 
 class _Deploying:
@@ -164,6 +171,7 @@ class _Deploying:
         known: dict[Entity, tuple[Row, ...]] = {}
         waiting = [entity for entity in self._touched if entity.kind == relation.subject]
         most = rng.randint(*_OWNERS)
+        figures = relation.query is not None and relation.query.take is Take.TOTAL
         calls: list[dict[str, Any]] = []
         for _ in range(len(waiting) + 20 * most):
             if not waiting and len(known) >= most:
@@ -176,7 +184,9 @@ class _Deploying:
                 known[entity] = belongings
                 continue
             fact = of_rows(relation, entity, belongings, rng) if len(belongings) > 3 else None
-            telling = any(self._tells(f"{row.label} {row.value}") for row in belongings)
+            # What is returned: labels where there are some, else figures, and sums of them.
+            told = [str(row.value if figures or row.label is None else row.label) for row in belongings]
+            telling = any(map(self._tells, told))
             if fact is not None and not telling and not self._tells(fact.value):
                 known[entity] = belongings
                 calls.append(self._tool.call(fact))

@@ -20,7 +20,7 @@ from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.tables.decompose import Decomposition, decompose
 from ftrl.synthesis.tables.deploy import deploy
 from ftrl.synthesis.tables.document import document
-from ftrl.synthesis.tables.facts import Facts, Kind, Relation
+from ftrl.synthesis.tables.facts import Facts, Kind, NothingToAsk, Relation
 from ftrl.synthesis.tables.integrate import Toolset, integrate
 from ftrl.synthesis.tables.scale import scale
 from ftrl.synthesis.tables.style import STYLES, Style
@@ -33,6 +33,9 @@ _DIAL = (
     *("functional", "expansions", "required", "types"),
 )
 """What may be set beside the style, by its name in ``SynthesisConfig`` and ``Style``."""
+
+_DRAWS = 4
+"""How often a question is drawn that turns out to have too little around it."""
 
 _DEEP = (Scenario.MULTI_HOP, Scenario.PARALLEL_MULTI_HOP)
 
@@ -62,8 +65,10 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
         return
     with table_facts(config.tables, config.table_schema, config.split) as facts:
         deep = [scenario.value for scenario in config.scenarios if scenario in _DEEP]
-        fewest = style_of(config).hops[0]
-        longest = max((_hops(facts, (first,), fewest) for first in facts.relations), default=0)
+        style = style_of(config)
+        fewest = style.hops[0]
+        firsts = (*facts.relations, *(facts.queries if style.queries else ()))
+        longest = max((_hops(facts, (first,), fewest, bool(style.queries)) for first in firsts), default=0)
         if deep and longest < 2:
             raise InputError(
                 f"no column of these tables leads to another table that has more to tell, so that there is no "
@@ -75,13 +80,15 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
         yield facts
 
 
-def _hops(facts: Facts, path: tuple[Relation, ...], enough: int) -> int:
+def _hops(facts: Facts, path: tuple[Relation, ...], enough: int, querying: bool) -> int:
     """How far a path can be followed, each relation once; it is not followed beyond what is enough."""
-    leads_to = path[-1].object
-    if len(path) >= enough or not isinstance(leads_to, Kind):
+    last = path[-1]
+    lists = last.query is not None and last.query.take.lists
+    if len(path) >= enough or not isinstance(last.object, Kind) or lists:
         return len(path)
-    further = [relation for relation in facts.relations_of(leads_to) if relation not in path]
-    return max((_hops(facts, (*path, relation), enough) for relation in further), default=len(path))
+    onward = (*facts.relations_of(last.object), *(facts.queries_of(last.object) if querying else ()))
+    further = [relation for relation in onward if relation not in path]
+    return max((_hops(facts, (*path, relation), enough, querying) for relation in further), default=len(path))
 
 
 def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Candidate:
@@ -99,15 +106,13 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
     style = style_of(config)
     rng = Random(":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else [])))))
 
-    decomposition = decompose(facts, scenario_of(config, index), style, rng)
-    needs = _needs(decomposition)
-    documents = tuple(
-        document(step.fact.relation, style, rng, needs.get(step.fact.relation.key, frozenset()))
-        for step in decomposition.steps
-    )
-    toolset = integrate(decomposition, documents, style, rng)
-    toolset = scale(decomposition, toolset, facts, style, rng)
-    deployments = deploy(decomposition, toolset, facts, style, rng)
+    for draw in range(_DRAWS):
+        try:
+            decomposition, toolset, deployments = _stages(facts, scenario_of(config, index), style, rng)
+            break
+        except NothingToAsk:
+            if draw == _DRAWS - 1:
+                raise
     provenance = {
         "generator": "tables",
         "version": __version__,
@@ -120,6 +125,20 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
         "relations": [step.fact.relation.key for step in decomposition.steps],
     }
     return _assemble(decomposition, toolset, deployments, config.split, provenance)
+
+
+def _stages(
+    facts: Facts, scenario: Scenario, style: Style, rng: Random
+) -> tuple[Decomposition, Toolset, dict[str, Deployment]]:
+    decomposition = decompose(facts, scenario, style, rng)
+    needs = _needs(decomposition)
+    documents = tuple(
+        document(step.fact.relation, style, rng, needs.get(step.fact.relation.key, frozenset()))
+        for step in decomposition.steps
+    )
+    toolset = integrate(decomposition, documents, style, rng)
+    toolset = scale(decomposition, toolset, facts, style, rng)
+    return decomposition, toolset, deploy(decomposition, toolset, facts, style, rng)
 
 
 def _needs(decomposition: Decomposition) -> dict[str, set[Role]]:
@@ -156,7 +175,7 @@ def _assemble(
         scenario=decomposition.scenario,
         question=decomposition.question,
         answer=decomposition.answer,
-        tools=tuple(document.schema() for document in toolset.documents),
+        tools=tuple(document.schema() for document in toolset.documents if document.name in deployments),
         implementations={name: source_id(deployment.source) for name, deployment in deployments.items()},
         golds=tuple(Gold(tool=step.tool, value=step.answer, sub_question=step.id) for step in trace),
         trace=tuple(trace),

@@ -26,6 +26,7 @@ from ftrl.synthesis.tables.facts import (
     Row,
     Take,
 )
+from ftrl.synthesis.tables.sound import stands_in
 
 LISTED = 3
 """Rows that a list has, and the most that a tool lists: a call that asks for more has to be narrowed, so that no
@@ -62,7 +63,10 @@ def ask(facts: Facts, relation: Relation, subject: Entity, rng: Random) -> Fact 
 
 
 def of_rows(relation: Relation, subject: Entity, rows: tuple[Row, ...], rng: Random) -> Fact | None:
-    """The query's answer over rows, with a bound that matters: some rows are beyond it, some are not."""
+    """The query's answer over rows, with a bound that matters: some rows are beyond it, some are not.
+
+    Null where figures are the same at the bound, or where one row's label holds the answer's.
+    """
     query = relation.query
     assert query is not None
     ordered = sorted(rows, key=lambda row: row.rank)
@@ -77,14 +81,18 @@ def of_rows(relation: Relation, subject: Entity, rows: tuple[Row, ...], rng: Ran
         return None
     given = Given("bound", bound)
     if query.take is Take.TOTAL:
-        total = summed([number_of(row.value) for row in ordered if row in ordered[at:]])
+        total = summed([number_of(row.value) for row in rows if row in ordered[at:]])
         return Fact(relation, subject, None, str(total), Decimal(str(total)), given)
-    if query.take is Take.WHICH:
-        return Fact(relation, subject, None, ", ".join(str(row.label) for row in ordered[at:]), None, given)
-    row = ordered[at] if query.take is Take.NEXT else ordered[at - 1]
-    answer = row.label if row.label is not None else row.value
-    rank = row.rank if row.label is None else None
-    return Fact(relation, subject, row.entity, answer, rank, given)
+    row, beside = (ordered[at], at + 1) if query.take is Take.NEXT else (ordered[at - 1], at - 2)
+    lists = query.take.lists
+    tied = not lists and 0 <= beside < len(ordered) and ordered[beside].rank == row.rank
+    told = [str(one.label if one.label is not None else one.value) for one in ordered]
+    answers = told[at:] if lists else [told[ordered.index(row)]]
+    if tied or any(stands_in(other, answer) for answer in answers for other in told if other != answer):
+        return None
+    if lists:
+        return Fact(relation, subject, None, ", ".join(answers), None, given)
+    return Fact(relation, subject, row.entity, answers[0], row.rank if row.label is None else None, given)
 
 
 def other_bounds(relation: Relation, fact: Fact, rows: tuple[Row, ...]) -> list[str | int | float]:
@@ -170,7 +178,9 @@ def _between(low: Row, high: Row, query: Query) -> str | int | float | None:
     value = query.rows.value
     if isinstance(value, Quantity) and not value.whole:
         cents = _round_between(int(low.rank * 100), -int(-high.rank * 100 // 1), _TENS)
-        return None if cents is None or not low.rank * 100 < cents < high.rank * 100 else cents / 100
+        if cents is None or not low.rank * 100 < cents < high.rank * 100:
+            return None
+        return cents / 100 if cents % 100 else cents // 100
     steps = _MINUTES if isinstance(value, Clock) else _TENS
     number = _round_between(int(low.rank), int(high.rank), steps)
     if number is None or isinstance(value, Quantity):

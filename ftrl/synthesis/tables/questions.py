@@ -53,8 +53,9 @@ def ask_comparison(chains: list[list[Fact]], joined: Fact | None, style: Style, 
 def _nested(subject: Entity, facts: list[Fact], rng: Random) -> str:
     """The subject within the phrases of the facts that lead on from it."""
     text = wording.mention(subject, rng)
-    for fact in facts:
+    for hop, fact in enumerate(facts):
         text = wording.phrase(fact, text, rng)
+        text = wording.without_echo(text, subject) if hop == 0 else text
     return text
 
 

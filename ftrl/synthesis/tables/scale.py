@@ -175,6 +175,8 @@ def _expand(tool: ToolDocument, style: Style, rng: Random) -> ToolDocument:
     lists = query is not None and query.take.lists
     if len(answers) == 1 and not lists and tool.parameter(Role.STATISTIC) is None:
         possible += _of_answer(answers[0], style)
+    taken = {parameter.name for parameter in tool.parameters}
+    possible = [parameter for parameter in possible if parameter.name not in taken]
     count = rng.randint(0, min(style.expansions, len(possible)))
     chosen = rng.sample(possible, count)
     added = [parameter for parameter in possible if parameter in chosen]

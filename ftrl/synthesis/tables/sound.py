@@ -9,6 +9,7 @@ from functools import lru_cache
 from ftrl.audit.arguments import FILLERS, WILDCARDS
 from ftrl.audit.attempts import COMMON_ANSWERS
 from ftrl.rewards import matches_reference
+from ftrl.rewards.reading import is_refusal
 from ftrl.synthesis.tables.facts import Fact
 
 _ERRORS = "an error occured when call: got an unexpected keyword argument, missing required positional argument"
@@ -46,12 +47,22 @@ def _plain(text: str) -> str:
 
 def is_sound(question: str, facts: Sequence[Fact]) -> bool:
     """Whether these answers can be told apart, from each other and from the question, by the loosest of rules."""
+    # Two questions about the same rows: the one's tool tells what the other's should.
+    if len({(_asked(fact), fact.subject) for fact in facts}) < len(facts):
+        return False
     for number, fact in enumerate(facts):
         parts = fact.value.split(", ")
-        if is_tried_blindly(fact.subject.name) or any(can_be_guessed(p) or stands_in(question, p) for p in parts):
+        if is_tried_blindly(fact.subject.name) or is_refusal(fact.value):
+            return False
+        if any(can_be_guessed(p) or stands_in(question, p) for p in parts):
             return False
         if any(stands_in(other.value, part) for n, other in enumerate(facts) if n != number for part in parts):
             return False
         if stands_in(fact.subject.name, fact.value):
             return False
     return True
+
+
+def _asked(fact: Fact) -> str:
+    query = fact.relation.query
+    return fact.relation.key if query is None or query.rows is None else query.rows.noun

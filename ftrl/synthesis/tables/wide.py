@@ -105,7 +105,7 @@ _MORE = (
     _relation(TOWN, PERSON, "former mayor|previous mayor", "the former mayor of {}",
               "the person who was mayor before the present one in {}"),
     _relation(TOWN, Quantity(10_000, 899_999, "people"), "former population|past census",
-              "the former population of {}", "the population at the census before in {}"),
+              "the former population of {}", "the population counted by the census before last in {}"),
     _relation(COUNTRY, PERSON, "former president|past president", "the former president of {}",
               "the previous president of {}"),
     _relation(COUNTRY, TOWN, "former capital|old capital", "the former capital of {}", "the old capital of {}"),

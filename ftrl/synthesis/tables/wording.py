@@ -50,7 +50,7 @@ _COUNT = (
 # What real models are asked beside that.
 _ALSO = (
     "Could you look up {}?",
-    "Would you find {} for me, please?",
+    "Would you please find {}?",
     "I would like to know {}.",
     "Let me know {}.",
     "I am trying to find out {}.",
@@ -59,7 +59,7 @@ _ALSO = (
 _WHEN = ("When is {}?", "When exactly is {}?", "I have to know {}.")
 _ALSO_SEVERAL = (
     "Could you look up {}?",
-    "Would you find {} for me, please?",
+    "Would you please find {}?",
     "I would like to know {}.",
     "Please find out {}.",
     "Here is what I need: {}.",
@@ -70,7 +70,7 @@ _INSTRUCTIONS = (
     "Use the tools to answer.",
     "Answer with the help of the tools that you have.",
     "The tools know what is asked for: call them.",
-    "Look everything up with the tools; nothing of it can be known by heart.",
+    "Look everything up with the tools, and answer nothing from memory.",
 )
 _CONTEXTS = (
     "I am preparing an entry for an almanac.",
@@ -86,14 +86,15 @@ _ENDINGS = (
     "Thank you!",
     "Please be exact.",
     "A short answer will do.",
-    "Take the answer from the tools, please, and not from memory.",
+    "I need the answer and nothing else.",
     "That is all for now.",
 )
 
 
 def a(noun: str) -> str:
     """The noun with its article: ``a town``, ``an opera``."""
-    return f"{'an' if noun[:1] in tuple('aeiou') else 'a'} {noun}"
+    vowel = noun.startswith(tuple("aeiou")) and not noun.startswith(("uni", "use", "usa", "eu", "one"))
+    return f"{'an' if vowel or noun.startswith(('hour', 'honour', 'honor')) else 'a'} {noun}"
 
 
 def mention(entity: Entity, rng: Random) -> str:
@@ -111,6 +112,12 @@ def phrase(fact: Fact, subject: str, rng: Random) -> str:
     every = _phrases(fact)
     phrases = [text for text in every if text.endswith("{}")] if _is_clause(subject) else []
     return rng.choice(phrases or every).format(subject, given=fact.given and fact.given.value)
+
+
+def without_echo(text: str, subject: Entity) -> str:
+    """The phrase around a named subject without its kind twice: "whose album is the album X" becomes "is X"."""
+    noun = subject.kind.noun
+    return text.replace(f"whose {noun} is the {noun} ", f"whose {noun} is ")
 
 
 def _phrases(fact: Fact) -> tuple[str, ...]:

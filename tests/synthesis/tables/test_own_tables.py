@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +131,31 @@ def test_what_is_declared_holds_against_what_would_be_found(tmp_path):
     schema.write_text("tables:\n  things:\n    noun: gadget\n    key: a\n    label: b\n    references: {c: things.a}\n")
     assert relations(path) == {"things.a": "Quantity", "things.c": "Quantity"}
     assert relations(path, schema=schema) == {"things.c": "gadget"}
+
+
+def test_rows_that_refer_to_a_row_can_be_filtered_listed_and_added_up(tmp_path):
+    with table_facts([str(shop(tmp_path / "shop"))], None, "train") as facts:
+        phrases = {query.key: query.phrases[0] for query in facts.queries}
+    assert phrases == {
+        "products.maker_id.unitPrice.next": "the product with the lowest unit price above {given} whose maker is {}",
+        "products.maker_id.unitPrice.last": "the product with the highest unit price below {given} whose maker is {}",
+        "products.maker_id.unitPrice.which": "the products with a unit price above {given} whose maker is {}",
+        "products.maker_id.unitPrice.total": "the combined unit price of the products with a unit price above {given} "
+        "whose maker is {}",
+    }
+
+
+def test_a_sum_over_the_users_rows_is_the_sum_that_the_tables_say(make, tmp_path):
+    prices: dict[str, list[float]] = {}
+    for i in range(1, 40):
+        prices.setdefault(f"Works of {PEOPLE[i % 9]}", []).append(float(f"{i * 3}.{i % 9 + 1}5"))
+    store = make(shop(tmp_path / "shop"), queries=1.0, count=40, style="rich", scenarios=(Scenario.SINGLE_HOP,))
+    sums = [e.trace[0] for e in store if e.provenance["relations"][0].endswith(".total")]
+    assert sums
+    for step in sums:
+        found = re.search(r"above ([0-9.]+) whose maker is (.+)[?]", step.text)
+        assert found
+        assert float(step.answer) == round(sum(p for p in prices[found[2]] if p > float(found[1])), 2)
 
 
 # What comes of it

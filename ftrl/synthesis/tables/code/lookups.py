@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
-from ftrl.synthesis.tables.code.voice import Lines, Voice, function, indented, literal
+from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, literal
 from ftrl.synthesis.tables.facts import Entity, Kind, Quantity, Relation
 from ftrl.synthesis.tables.scale import IGNORE_CASE
 from ftrl.synthesis.tables.tool import Form, Role, ToolDocument
@@ -43,7 +43,7 @@ Shape = Callable[[ToolDocument, Table, Voice, Random], tuple[Lines, str, Lines]]
 
 def dictionary_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """A dictionary of records."""
-    name = rng.choice(("records", "known", "register", "entries", "archive"))
+    name = free_name(tool, ("records", "known", "register", "entries", "archive"), rng)
     rows = [f"    {literal(entity.argument)}: {_record(tool, known)}," for entity, known in table.items()]
     found = voice.refuse(f"key in {name}", voice.unknown(tool.relation.subject), "LookupError", f"key not in {name}")
     return [f"{name} = {{", *rows, "}"], name, [*found, f"record = {name}[key]", *_picked(tool, voice)]
@@ -51,7 +51,7 @@ def dictionary_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random
 
 def list_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """A list of records that is searched."""
-    name = rng.choice(("records", "entries", "rows", "table"))
+    name = free_name(tool, ("records", "entries", "rows", "table"), rng)
     own = rng.choice(("name", "subject", "entry"))
     rows = [
         f"    {{{literal(own)}: {literal(entity.argument)}, {_record(tool, known)[1:]},"
@@ -79,7 +79,7 @@ def list_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> t
 def columns_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """Two columns side by side."""
     key = tool.relation.key
-    names, values = rng.choice((("names", "values"), ("keys", "answers"), ("column_a", "column_b")))
+    names, values = _columns(tool, rng)
     data = [
         *voice.comment("Entries of both lists belong together."),
         f"{names} = [",
@@ -96,7 +96,7 @@ def columns_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -
 def pairs_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """Pairs that are gone through."""
     key = tool.relation.key
-    name = rng.choice(("pairs", "rows", "entries"))
+    name = free_name(tool, ("pairs", "rows", "entries"), rng)
     answer = variable(tool)
     rows = [
         f"    ({literal(entity.argument)}, {_value(tool.relation, known[key])})," for entity, known in table.items()
@@ -116,7 +116,7 @@ def pairs_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> 
 def table_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """A dictionary of values."""
     key = tool.relation.key
-    name = rng.choice(("records", "known", "register", "table"))
+    name = free_name(tool, ("records", "known", "register", "table"), rng)
     rows = [f"    {literal(entity.argument)}: {_value(tool.relation, known[key])}," for entity, known in table.items()]
     answer = variable(tool)
     unknown = voice.unknown(tool.relation.subject)
@@ -133,6 +133,12 @@ def table_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> 
             f"{answer} = {name}[key]",
         ]
     return [f"{name} = {{", *rows, "}"], name, found
+
+
+def _columns(tool: ToolDocument, rng: Random) -> tuple[str, str]:
+    """What two columns side by side are called."""
+    names = free_name(tool, ("names", "keys", "column_a"), rng)
+    return names, {"names": "values", "keys": "answers", "column_a": "column_b"}[names]
 
 
 _SHAPES: tuple[Shape, ...] = (dictionary_shape, list_shape, columns_shape, pairs_shape)

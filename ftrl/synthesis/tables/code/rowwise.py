@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from keyword import iskeyword
 from random import Random
 
 from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
-from ftrl.synthesis.tables.code.voice import Lines, Voice, function, indented, literal
+from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, literal
 from ftrl.synthesis.tables.facts import Clock, Date, Entity, Kind, Quantity, Row, Rows, Take
 from ftrl.synthesis.tables.queries import LISTED
 from ftrl.synthesis.tables.scale import IGNORE_CASE
@@ -47,7 +48,8 @@ def rows_source(tool: ToolDocument, known: Belongings, rng: Random) -> str:
 
 def _names(rows: Rows) -> tuple[str, str]:
     """What the columns of label and figure are called in code."""
-    return rows.noun.replace(" ", "_"), rows.measure.replace(" ", "_")
+    label, figure = (name.replace(" ", "_") for name in (rows.noun, rows.measure))
+    return (f"{label}_" if iskeyword(label) else label), (f"{figure}_" if iskeyword(figure) else figure)
 
 
 def _figure(rows: Rows, row: Row) -> str:
@@ -63,7 +65,7 @@ def _by_entity(
     tool: ToolDocument, rows: Rows, known: Belongings, voice: Voice, rng: Random
 ) -> tuple[Lines, str, Lines]:
     """A dictionary from the entity to its rows."""
-    table = rng.choice(("records", "register", "book", "by_name"))
+    table = free_name(tool, ("records", "register", "book", "by_name"), rng)
     lines = [f"{table} = {{"]
     for entity, belongings in known.items():
         lines.append(f"    {literal(entity.argument)}: [")
@@ -79,7 +81,7 @@ def _by_entity(
 
 def _flat(tool: ToolDocument, rows: Rows, known: Belongings, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """One list of rows that say whose they are."""
-    table = rng.choice(("rows", "entries", "table", "ledger"))
+    table = free_name(tool, ("rows", "entries", "table", "ledger"), rng)
     label, figure = _names(rows)
     owner = rng.choice(("of", "owner", "belongs_to"))
     lines = [f"{table} = ["]

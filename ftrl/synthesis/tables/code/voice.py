@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from random import Random
 
 from ftrl.synthesis.tables.facts import Kind
@@ -24,6 +25,12 @@ def indented(lines: Lines) -> Lines:
     return [f"    {line}" if line else line for line in lines]
 
 
+def free_name(tool: ToolDocument, names: Sequence[str], rng: Random) -> str:
+    """One of these names that no parameter of the tool has."""
+    taken = {parameter.name for parameter in tool.parameters}
+    return rng.choice([name for name in names if name not in taken])
+
+
 def function(tool: ToolDocument, lines: Lines) -> str:
     """The whole source: signature, docstring, body."""
     signature = ", ".join(
@@ -32,6 +39,11 @@ def function(tool: ToolDocument, lines: Lines) -> str:
     )
     body = "\n".join(line.rstrip() for line in indented(lines))
     return f'def {tool.name}({signature}):\n    """{tool.description}"""\n{body}\n'
+
+
+def _is_one(condition: str) -> bool:
+    """Whether ``not`` can stand before the condition without parentheses."""
+    return not any(f" {word} " in condition for word in ("and", "or"))
 
 
 class Voice:
@@ -70,7 +82,8 @@ class Voice:
         """
         if self._helper:
             return [f"{self._require}({unless}, {literal(message)})"]
-        return [f"if {wrong or f'not ({unless})'}:", f"    raise {error}({literal(message)})"]
+        wrong = wrong or (f"not {unless}" if _is_one(unless) else f"not ({unless})")
+        return [f"if {wrong}:", f"    raise {error}({literal(message)})"]
 
     def comment(self, text: str) -> Lines:
         """A comment, from those who write any."""

@@ -31,6 +31,17 @@ _UNITS = {
     "miles": "distance in miles",
     "kilometers": "distance in kilometres",
 }
+# Units that columns are called by, and others that a figure may be asked for in.
+_TURNED: dict[str, tuple[tuple[str, float], ...]] = {
+    "milliseconds": (("seconds", 0.001),),
+    "minutes": (("seconds", 60),),
+    "hours": (("minutes", 60),),
+    "days": (("hours", 24),),
+    "bytes": (("kilobytes", 0.001),),
+    "grams": (("ounces", 0.035274), ("pounds", 0.00220462)),
+    "miles": (("kilometres", 1.609344),),
+    "kilometres": (("miles", 0.621371),),
+}
 _ORDERS = (
     (("length", "duration", "distance", "time", "runtime"), "longer", "shorter"),
     (
@@ -99,10 +110,15 @@ def _value(noun: str, column: Column) -> Quantity | Date | Text | None:
         return Date()
     if column.type not in (CellType.INTEGER, CellType.NUMBER):
         return None
-    more, less = next(
-        ((up, down) for words, up, down in _ORDERS if set(noun.split()) & set(words)), ("larger", "smaller")
-    )
-    return Quantity(more=more, less=less, whole=column.type is CellType.INTEGER)
+    more, less = order_of(noun)
+    unit = next((unit for unit in _TURNED if noun.endswith(f" in {unit}")), "")
+    units = _TURNED.get(unit, ())
+    return Quantity(unit=unit, more=more, less=less, whole=column.type is CellType.INTEGER, units=units)
+
+
+def order_of(noun: str) -> tuple[str, str]:
+    """The words of a comparison of two figures of that name: ``longer`` and ``shorter``."""
+    return next(((up, down) for words, up, down in _ORDERS if set(noun.split()) & set(words)), ("larger", "smaller"))
 
 
 def _phrases(noun: str, target: Kind | None) -> tuple[str, ...]:

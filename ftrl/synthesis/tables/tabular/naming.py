@@ -86,6 +86,21 @@ def singular(word: str) -> str:
     return word.removesuffix("s")
 
 
+def plural(noun: str) -> str:
+    """An English noun in the plural, for the common endings."""
+    *before, word = noun.split()
+    back = {one: several for several, one in _IRREGULAR.items() if one != "movie"}
+    if word in back:
+        several = back[word]
+    elif word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
+        several = f"{word[:-1]}ies"
+    elif word.endswith(("s", "x", "z", "ch", "sh")):
+        several = word if word.endswith(("news", "series", "species")) else f"{word}es"
+    else:
+        several = f"{word}s"
+    return " ".join([*before, several])
+
+
 def identifier(text: str) -> str:
     """The words as a name in code; a keyword gets an underscore's worth of company."""
     name = "_".join(words_of(text))

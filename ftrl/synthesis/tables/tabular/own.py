@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from ftrl.errors import InputError
 from ftrl.synthesis.tables.facts import Entity, Fact, Kind, NothingToAsk, Relation, Row, Rows
 from ftrl.synthesis.tables.sound import can_be_guessed, stands_in
+from ftrl.synthesis.tables.tabular.belongings import queries_over, rows_of
 from ftrl.synthesis.tables.tabular.cells import Cell, CellType, rank, written
 from ftrl.synthesis.tables.tabular.describe import column_noun, kind_of, relation_of
 from ftrl.synthesis.tables.tabular.find import Column, FoundTable, found
@@ -23,6 +24,9 @@ TEST_SHARE = 5
 """One entity in so many is for the test split: no question of either split starts from one of the other's."""
 
 FEWEST_ENTITIES = 6
+FEWEST_ROWS, MOST_ROWS = 4, 12
+"""Rows that refer to one row, for questions about them: fewer say too little, more are too much for a tool to hold."""
+
 _SAMPLE = 300
 _FEWEST_VALUES = 4
 _SHARE_OF_ANSWERS = 0.25
@@ -48,6 +52,18 @@ class _Source:
     key: str = ""
 
 
+@dataclass(frozen=True)
+class _Belongings:
+    """Where the rows are that refer to others: ``names`` is the table of their names, if they have any."""
+
+    sql: str
+    reference: str
+    measure: str
+    type: CellType
+    key: str
+    names: str | None
+
+
 class TableFacts:
     """Facts of the user's tables. Made by ``table_facts``, usable while its block lasts."""
 
@@ -68,6 +84,8 @@ class TableFacts:
                 kinds[table.loaded.name] = kind
                 self._rows[kind] = rows
         self._relate(tables, kinds)
+        self._belongings: dict[str, _Belongings] = {}
+        self._relate_rows(tables, kinds)
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -93,8 +111,25 @@ class TableFacts:
         return tuple(relation for relation in self._queries if relation.subject == kind)
 
     def rows(self, rows: Rows, subject: Entity) -> tuple[Row, ...]:
-        """The rows that refer to the subject's."""
-        return ()
+        """The rows that refer to the subject's; nothing where some of them can't be read, or told apart."""
+        place = self._belongings[rows.key]
+        owners = self._rows[subject.kind]
+        names = f"LEFT JOIN {place.names} AS n ON n.line = t.rowid" if place.names else ""
+        found = self._connection.execute(
+            f"SELECT {'n.number, n.name' if place.names else 'NULL, NULL'}, t.{place.measure} "
+            f"FROM {place.sql} AS t {names} WHERE t.{place.reference} = (SELECT o.{place.key} FROM {owners.sql} AS e "
+            f"JOIN {owners.table.loaded.sql} AS o ON o.rowid = e.line WHERE e.number = ?) LIMIT {MOST_ROWS + 1}",
+            (subject.number,),
+        ).fetchall()
+        made = []
+        for number, name, cell in found:
+            text = written(cell, place.type)
+            order = None if text is None else rank(text, place.type)
+            if text is None or order is None or (place.names and name is None):
+                return ()
+            entity = Entity(rows.label, number, name) if isinstance(rows.label, Kind) else None
+            made.append(Row(name, entity, text, order))
+        return tuple(made) if FEWEST_ROWS <= len(made) <= MOST_ROWS else ()
 
     def stranger(self, kind: Kind, rng: Random) -> Entity:
         """Any row with a name."""
@@ -174,6 +209,47 @@ class TableFacts:
             if self._is_worth_asking(relation):
                 taken.update(relation.nouns)
                 self._relations += (relation,)
+
+    def _relate_rows(self, tables: Sequence[FoundTable], kinds: dict[str, Kind]) -> None:
+        """What can be asked about rows that refer to a row."""
+        taken = {noun for relation in self._relations for noun in relation.nouns}
+        for table in tables:
+            kind = kinds.get(table.loaded.name)
+            for name, (other, key) in table.references.items():
+                owner = kinds.get(other.loaded.name)
+                reference = table.columns[name]
+                figures = [c for c in table.columns.values() if c.name not in table.references]
+                for measure in figures if owner else ():
+                    opaque = measure.name.lower().endswith("id") or table.tells_nothing(measure)
+                    rows = None if opaque else rows_of(table, reference, measure, kind)
+                    if rows is None or owner is None:
+                        continue
+                    names = self._rows[kind].sql if kind else None
+                    place = (table.loaded.sql, reference.sql, measure.sql, measure.type, key.sql, names)
+                    self._belongings[rows.key] = _Belongings(*place)
+                    self._connection.execute(
+                        f"CREATE INDEX IF NOT EXISTS {table.loaded.sql}_{reference.sql} "
+                        f"ON {table.loaded.sql} ({reference.sql})"
+                    )
+                    if not self._has_rows(rows, owner):
+                        continue
+                    for relation in queries_over(rows, owner, table.noun_of(reference)):
+                        nouns = tuple(noun for noun in relation.nouns if noun not in taken)
+                        if nouns:
+                            taken.update(nouns)
+                            self._queries += (replace(relation, nouns=nouns),)
+
+    def _has_rows(self, rows: Rows, owner: Kind) -> bool:
+        """Whether enough entities have a handful of rows, with different figures."""
+        count = self._rows[owner].count
+        step = max(1, count // _SAMPLE)
+        enough = 0
+        for number in range(1, count + 1, step):
+            belongings = self.rows(rows, self._entity(owner, number))
+            enough += len({row.rank for row in belongings}) >= FEWEST_ROWS
+            if enough >= FEWEST_ENTITIES:
+                return True
+        return False
 
     def _source(self, table: FoundTable, column: Column, kinds: dict[str, Kind]) -> _Source | None:
         """How a column is looked up; null for numbers that lead somewhere, but nowhere that has names."""
