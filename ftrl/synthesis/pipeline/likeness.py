@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datasketch import MinHashLSH
 
 from ftrl.synthesis.pipeline.sketch import PERMUTATIONS, Signature, Sketch, text_similarity
 
@@ -52,6 +51,8 @@ class LikenessIndex:
     """
 
     def __init__(self, bar: Bar) -> None:
+        from datasketch import MinHashLSH  # see sketch
+
         self._bar = bar
         self._bands = [
             MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.2, 0.8))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
 
 from ftrl.environments import Environment
 
@@ -78,6 +77,8 @@ def _parameters(function: dict[str, object]) -> list[str]:
 
 
 def _signature(texts: list[str]) -> Signature:
+    from datasketch import MinHash  # takes a second, and not every user of this package makes sketches
+
     triples = set()
     for text in texts:
         words = _WORD.findall(text.casefold())
