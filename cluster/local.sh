@@ -38,19 +38,23 @@ SETTINGS
 }
 
 start_node() { # name, number, further options of ray start
-  local name=$1 first=$((port + 10 * $2))
+  local name=$1 first=$((port + 10 * $2)) attempt
   shift 2
-  setsid ray start --block --node-name="ftrl-$port-$name" --object-store-memory=200000000 \
-    --min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=$((first + 2)) \
-    --dashboard-agent-grpc-port=$((first + 3)) --metrics-export-port=$((first + 4)) \
-    --runtime-env-agent-port=$((first + 5)) "$@" >"$dir/$name.log" 2>&1 </dev/null &
-  echo $! >"$dir/$name.pid"
-  for _ in $(seq 240); do
-    if grep -q "Ray runtime started" "$dir/$name.log"; then return; fi
-    if ! pid_of "$name" >/dev/null && ! kill -0 "$(cat "$dir/$name.pid")" 2>/dev/null; then break; fi
-    sleep 0.5
+  for attempt in 1 2 3; do # Ray gives a node 30 seconds to start, which a busy machine may not keep
+    if [ "$attempt" -gt 1 ]; then say "the node '$name' was too slow to start; once more"; fi
+    setsid ray start --block --node-name="ftrl-$port-$name" --object-store-memory=200000000 --min-worker-port=0 \
+      --max-worker-port=0 --dashboard-agent-listen-port=$((first + 2)) --dashboard-agent-grpc-port=$((first + 3)) \
+      --metrics-export-port=$((first + 4)) --runtime-env-agent-port=$((first + 5)) "$@" \
+      >"$dir/$name.log" 2>&1 </dev/null &
+    echo $! >"$dir/$name.pid"
+    while kill -0 $! 2>/dev/null; do
+      if grep -q "Ray runtime started" "$dir/$name.log"; then return; fi
+      sleep 0.5
+    done
+    if ! grep -q "timed out during startup" "$dir/$name.log"; then break; fi
   done
-  say "the node '$name' did not start; what it said is in $dir/$name.log"
+  say "the node '$name' did not start; what it said last (all of it is in $dir/$name.log):"
+  tail -n 5 "$dir/$name.log" >&2
   stop
   exit 1
 }

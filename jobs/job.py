@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
+from ftrl.ray_session import ray_session
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -35,6 +36,7 @@ LOOK_SECONDS = 1.0
 """How often it is looked whether Ray is about to abort this process; it does so three seconds after SIGTERM."""
 
 STOPPED = "stopped by SIGTERM; what was finished is kept: submit the same job again to go on"
+"""What a job says last when it was asked to end."""
 
 
 def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
@@ -48,19 +50,40 @@ def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--config", required=True, metavar="FILE", help="YAML file, local or s3://; see jobs/configs")
     path = parser.parse_args().config
-    signal.signal(signal.SIGTERM, _stop)
-    with time_to_finish():
+    # Connected to from the start, where there is one: Ray replaces the handler of SIGTERM when it connects.
+    with ray_session() if os.environ.get("RAY_ADDRESS") else nullcontext(), time_to_finish():
+        signal.signal(signal.SIGTERM, _stop)
         code = ended(lambda: print(work(read(path, kind)).model_dump_json(indent=2), flush=True))
     sys.exit(code)
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    """Leave the main thread from wherever it is: every stage keeps what it has finished, as after Ctrl-C.
-
-    Ray sets the same when it connects. Once is enough: a second signal must not disturb the clean-up.
-    """
+    """Leave the main thread from wherever it is, as after Ctrl-C. Once is enough: the clean-up is not disturbed."""
+    signal.alarm(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(number)
+
+
+@contextmanager
+def finishing() -> Iterator[threading.Event]:
+    """While the block runs, SIGTERM only sets an event: for work that looks at it, commits and ends by itself.
+
+    A second signal ends it where it is.
+    """
+    asked = threading.Event()
+
+    def note(number: int, _: FrameType | None) -> None:
+        signal.alarm(0)
+        signal.signal(signal.SIGTERM, _stop)
+        asked.set()
+
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if asked.is_set():
+        sys.exit(signal.SIGTERM)  # it was done before it noticed; what comes after it is not begun
 
 
 @contextmanager

@@ -6,27 +6,42 @@ ray job submit --working-dir . -- python jobs/synthesize.py --config jobs/config
 from __future__ import annotations
 
 import sys
+import threading
 
-from job import run
+from job import STOPPED, finishing, run
 
 from ftrl import synthesis
+from ftrl.errors import FtrlError
 from ftrl.synthesis import SynthesisConfig, SynthesisReport
 
 
 def synthesize(config: SynthesisConfig) -> SynthesisReport:
     """Make what the store does not have yet."""
-    return synthesis.synthesize(config.model_copy(update={"resume": True}), Progress(config.count))
+    with finishing() as asked:
+        return synthesis.synthesize(config.model_copy(update={"resume": True}), Progress(config.count, asked))
 
 
 class Progress:
-    """Tells on stderr how far it is, about ten times in all."""
+    """Tells on stderr how far it is, about ten times in all; ends the work, which then commits, when asked to.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: items in all.
+        asked: set when the work is to end.
+    """
+
+    def __init__(self, count: int, asked: threading.Event) -> None:
         self._count = count
+        self._asked = asked
         self._next = 0
 
     def __call__(self, report: SynthesisReport) -> None:
-        """So much is done."""
+        """So much is done.
+
+        Raises:
+            FtrlError: the work is to end.
+        """
+        if self._asked.is_set():
+            raise FtrlError(STOPPED)
         if report.done >= self._next:
             rejected = sum(report.rejections.values())
             print(f"synthesize: {report.done} of {self._count} items, {rejected} rejections", file=sys.stderr)
