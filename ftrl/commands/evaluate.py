@@ -22,6 +22,9 @@ from ftrl.commands.playing import (
 from ftrl.errors import InputError
 
 LATER_SUITES = ("toolhop", "tau-bench", "rotbench", "bfcl", "general")
+FROM_PYTHON = ("toolhop", "tau-bench", "rotbench")
+"""Suites that are there, but without a command yet."""
+
 
 group = typer.Typer(help="Run a benchmark with a model.", no_args_is_help=True)
 
@@ -121,6 +124,10 @@ def table_command(
 def _register_later_suite(name: str) -> None:
     @group.command(name=name, hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def later() -> None:
+        if name in FROM_PYTHON:
+            raise InputError(
+                f"the suite '{name}' has no command in this version yet; docs/evaluation.md plays it in Python"
+            )
         raise InputError(f"the suite '{name}' is not in this version yet; there is ftrl-test")
 
 
