@@ -97,7 +97,7 @@ def test_what_fails_for_no_reason_of_its_own_is_asked_again(model, server, fault
 
 def test_a_server_that_stays_broken_is_our_failure_and_nobodys_answer(model, server, tmp_path):
     server.faults = [Fault(when=lambda asked: True, status=500)]
-    with pytest.raises(ModelFailure, match="openai-api/local/m can't be asked.*500"):
+    with pytest.raises(ModelFailure, match=r"openai-api/local/m can't be asked.*500"):
         asked(model())
     assert list(ExchangeFolder(str(tmp_path / "exchanges"))) == []
 
@@ -256,7 +256,7 @@ def test_a_recording_says_what_it_lacks(model, tmp_path):
     path = str(tmp_path / "recording.jsonl")
     record_to(path, iter(()), {})
     player = LanguageModel(ModelSettings(model="openai-api/local/m"), read_recording(path), LocalBudget(), "stage")
-    with pytest.raises(FtrlError, match="has no answer to what is asked here.*capital of France"):
+    with pytest.raises(FtrlError, match=r"has no answer to what is asked here.*capital of France"):
         asked(player)
 
 
