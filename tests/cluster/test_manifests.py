@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -375,3 +377,37 @@ def test_a_budget_for_disruptions_guards_the_head_by_a_number() -> None:
     assert [name for name, group in groups(cluster).items() if selects(head["selector"], labels_of(name, group))] == [
         "head"
     ]
+
+
+# The page
+
+
+def test_the_folder_of_ones_own_on_the_page_renders_to_a_whole_job(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    (example,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "mine/" in block]
+    shutil.copytree(ROOT / "cluster", tmp_path / "cluster")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kustomization.yaml").write_text(example)
+    (tmp_path / "mine" / "config.yaml").write_text("out: /shared/runs/mine\n")
+    objects = render(str(tmp_path / "mine"))
+    (job,) = of_kind(objects, "RayJob")
+    images = {pod["containers"][0]["image"] for name, pod in pods(objects) if name != "ftrl-redis"}
+    assert images == {f"REGISTRY/ftrl-{stack}:{ftrl.__version__}" for stack in ("cpu", "gpu")}
+    assert all(group["template"]["spec"]["containers"] for group in groups(job["spec"]["rayClusterSpec"]).values())
+    given = {each["metadata"]["name"]: each["data"] for each in of_kind(objects, "ConfigMap")}
+    assert given == {
+        "ftrl-train": {"config.yaml": "out: /shared/runs/mine\n"},
+        "ftrl-storage": {"AWS_REGION": "eu-central-1"},
+    }
+    assert {each["metadata"]["namespace"] for each in of_kind(objects, "ConfigMap")} == {"ftrl"}
+    accounts = {each["metadata"]["name"]: each["metadata"] for each in of_kind(objects, "ServiceAccount")}
+    assert "annotations" in accounts["ftrl-storage"]
+    assert "annotations" not in accounts["ftrl-tools"]
+    (claim,) = of_kind(objects, "PersistentVolumeClaim")
+    assert claim["spec"]["storageClassName"] == "SHARED-CLASS"
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    for name in set(re.findall(r"(?<![\w/])(?:\.\./)?((?:cluster|jobs)/[\w./-]*\w)", page)):
+        assert (ROOT / name).exists(), name
