@@ -6,6 +6,8 @@ come from the usual AWS environment. A file written here appears whole or not at
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -115,6 +117,72 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_version(path: str | os.PathLike[str]) -> tuple[bytes, str] | None:
+    """A file's content and a tag of just this version of it; nothing if there is no such file."""
+    fs, inner = filesystem(path)
+    try:
+        if is_local(path):
+            data = Path(inner).read_bytes()
+            return data, _tag_of(data)
+
+        async def get() -> tuple[bytes, str]:
+            bucket, key, _ = fs.split_path(inner)
+            answer = await fs._call_s3("get_object", Bucket=bucket, Key=key)
+            return await answer["Body"].read(), answer["ETag"]
+
+        found: tuple[bytes, str] = fsspec.asyn.sync(fs.loop, get)
+        return found
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def replace_version(path: str | os.PathLike[str], data: bytes, tag: str | None) -> str | None:
+    """Write a file if it is still the version with this tag (None: if there is none); many may try at the same time.
+
+    Locally a lock beside the file sees to it, on S3 a conditional write: the server must know those, as S3 does.
+
+    Returns:
+        The tag of what was written; nothing if somebody else was first. After a lost connection that may have been
+        ourselves: read the file to know.
+    """
+    fs, inner = filesystem(path)
+    if is_local(path):
+        target = Path(inner)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.with_name(f".{target.name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            now = _tag_of(target.read_bytes()) if target.exists() else None
+            if now != tag:
+                return None
+            write_bytes(path, data)
+            return _tag_of(data)
+    bucket, key, _ = fs.split_path(inner)
+    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    try:
+        answer = fs.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **condition)
+    except OSError as error:
+        if _s3_code(error) in _WRITTEN_BY_ANOTHER:
+            return None
+        raise
+    finally:
+        fs.invalidate_cache(inner)
+    written: str = answer["ETag"]
+    return written
+
+
+_WRITTEN_BY_ANOTHER = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
+
+
+def _s3_code(error: BaseException) -> str:
+    """What S3 calls an error that fsspec has given another name."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _tag_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts 
 
 from ftrl.rollouts.collection import CollectReport, collect
 from ftrl.rollouts.episode import EpisodeKey, run_episode
+from ftrl.rollouts.manifest import Collection
 from ftrl.rollouts.policy import (
     ContextFull,
     Conversation,
@@ -25,7 +26,7 @@ from ftrl.rollouts.prompts import render_prompt
 from ftrl.rollouts.provider_policy import ProviderPolicy
 from ftrl.rollouts.settings import CollectConfig, EngineSettings, EpisodeSettings, ProviderSettings
 from ftrl.rollouts.snapshots import Snapshot, snapshots
-from ftrl.rollouts.store import Collection, TrajectoryStore
+from ftrl.rollouts.store import TrajectoryStore
 from ftrl.rollouts.trajectory import (
     AssistantTokens,
     Metrics,

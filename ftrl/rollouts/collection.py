@@ -20,15 +20,17 @@ from ftrl.llm import ModelRefused, open_dialogues
 from ftrl.models import check_model_folder, weights_hash
 from ftrl.ray_session import ray_session
 from ftrl.rewards import profile_named
+from ftrl.rollouts.budget import RunBudget
 from ftrl.rollouts.episode import EpisodeKey
 from ftrl.rollouts.fleet import Fleet, vllm_runs_on_cpu
 from ftrl.rollouts.leases import Lease
+from ftrl.rollouts.manifest import Collection
 from ftrl.rollouts.progress import Display, Tally
 from ftrl.rollouts.provider_fleet import ProviderFleet
 from ftrl.rollouts.providers import WITHOUT_SEEDS, is_provider, model_settings
 from ftrl.rollouts.settings import CollectConfig
-from ftrl.rollouts.store import Collection, TrajectoryStore, is_trajectory_store
-from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, Usage
+from ftrl.rollouts.store import TrajectoryStore, is_trajectory_store
+from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
 
 COMMIT_EPISODES = 256
 """Episodes that are committed together at most."""
@@ -88,6 +90,7 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
     tasks = open_tasks(config.tasks)
     ids = tasks.ids()[: config.limit]  # reads all of them: a broken row is found before an engine starts
     with _store(config) as store:
+        store.claim()
         store.begin(Collection(iteration=config.iteration, policy=identity, settings=config.episode))
         done = store.done(config.iteration)
         wanted = [
@@ -97,7 +100,7 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
             if (id_, sample) not in done
         ]
         tally = Tally(total=len(ids) * config.samples, before=len(ids) * config.samples - len(wanted))
-        budget = _Budget(config, store)
+        budget = RunBudget(config, store)
         given_up: list[tuple[Lease, str]] = []
         if wanted:
             given_up = _run(config, identity, tasks, wanted, store, tally, budget, display=display)
@@ -152,7 +155,7 @@ def _run(
     wanted: list[tuple[int, int]],
     store: TrajectoryStore,
     tally: Tally,
-    budget: _Budget,
+    budget: RunBudget,
     *,
     display: bool,
 ) -> list[tuple[Lease, str]]:
@@ -205,58 +208,6 @@ def _leases(
             shared = put(environment), put(tasks.sources(environment))
             last = row
         yield Lease(*shared, task=row, key=EpisodeKey(run, iteration, sample))
-
-
-class _Budget:
-    """What the store's episodes may take; those that are being played when it is spent are still played to their end.
-
-    Args:
-        config: with the budgets.
-        store: whose episodes have spent some of it already.
-    """
-
-    def __init__(self, config: CollectConfig, store: TrajectoryStore) -> None:
-        self._tokens, self._usd = config.budget_tokens, config.budget_usd
-        self._spent_tokens, self._spent_usd = 0, 0.0
-        if self._tokens is not None or self._usd is not None:
-            for row in store.rows(["usage"]):
-                self._add(None if row["usage"] is None else Usage.model_validate(row["usage"]))
-
-    def admit(self, leases: Iterator[Lease]) -> Iterator[Lease]:
-        """The work, as long as something is left."""
-        while not self._is_spent() and (lease := next(leases, None)) is not None:
-            yield lease
-
-    def spend(self, trajectory: Trajectory) -> None:
-        """Count a finished episode.
-
-        Raises:
-            FtrlError: nobody knows what it took.
-        """
-        if self._tokens is not None or self._usd is not None:
-            self._add(trajectory.usage)
-
-    @property
-    def spent(self) -> str:
-        """For people."""
-        tokens = f"{self._spent_tokens:,} tokens generated"
-        return tokens if self._usd is None else f"{tokens}, ${self._spent_usd:.2f}"
-
-    def _add(self, usage: Usage | None) -> None:
-        if usage is None:
-            raise FtrlError("this provider does not say how many tokens a turn took, so no budget holds")
-        if self._usd is not None and usage.usd is None:
-            raise FtrlError(
-                "what this model's tokens cost is not known, so no budget in dollars holds; say it with --price, or "
-                "give --budget-tokens"
-            )
-        self._spent_tokens += usage.output
-        self._spent_usd += usage.usd or 0.0
-
-    def _is_spent(self) -> bool:
-        return (self._tokens is not None and self._spent_tokens >= self._tokens) or (
-            self._usd is not None and self._spent_usd >= self._usd
-        )
 
 
 class _Batch:

@@ -5,69 +5,41 @@
     STORE/manifest.json          names the run, its collections and the parts; replaced whole at every commit
     STORE/parts/*.parquet        some episodes each, of one iteration; never changed once written
 
-Only what the manifest names belongs to the store. A writer that is killed leaves at most one part that no reader
-sees, and the next writer sweeps it away. One writer at a time: on this machine a second one is refused by a lock,
-and on S3 it notices at its next commit.
+Only what the manifest names belongs to the store. Any number of processes may append at the same time, on any number
+of machines: a commit is made to the newest manifest or not at all, and an episode that another writer has committed
+meanwhile is left out. A writer that is killed leaves at most parts that no reader sees; they are swept away once they
+are older than any commit can take.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Literal
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import ValidationError
+from typing import IO, Any
 
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
-from ftrl.rollouts.columns import FEW_VALUES, TRAJECTORY_COLUMNS, trajectory_from_row, trajectory_to_row
+from ftrl.rollouts.columns import trajectory_from_row
+from ftrl.rollouts.compaction import PART_BYTES, SWEEP_SECONDS, Compacted, compact, sweep
+from ftrl.rollouts.manifest import MANIFEST, Collection, Manifest, ManifestFile, PartEntry, read_manifest
+from ftrl.rollouts.parts import read_batches, write_part
 from ftrl.rollouts.providers import is_provider
 from ftrl.rollouts.settings import EpisodeSettings
-from ftrl.rollouts.trajectory import PolicyIdentity, Record, Trajectory, TrajectoryStatus
+from ftrl.rollouts.trajectory import Trajectory, TrajectoryStatus
 
-MANIFEST = "manifest.json"
-PARTS = "parts"
 LOCK = ".writer"
-
-
-class PartEntry(Record):
-    """One Parquet file: its path below the store, its iteration, how many episodes it holds."""
-
-    name: str
-    iteration: int
-    rows: int
-
-
-class Collection(Record):
-    """What one iteration's episodes were collected with; more may only be added with the same."""
-
-    iteration: int
-    policy: PolicyIdentity
-    settings: EpisodeSettings
-
-
-class Manifest(Record):
-    """What ``manifest.json`` says."""
-
-    format: Literal["ftrl-trajectories"]
-    version: Literal[1]
-    run: str
-    collections: tuple[Collection, ...] = ()
-    parts: tuple[PartEntry, ...] = ()
 
 
 class TrajectoryStore:
     """Episodes, read and appended."""
 
-    def __init__(self, path: str, manifest: Manifest) -> None:
-        self.path = path
-        self._manifest = manifest
+    def __init__(self, file: ManifestFile) -> None:
+        self.path = file.path
+        self._file = file
+        self._seen = {entry.name for entry in file.content.parts}
         self._lock: IO[bytes] | None = None
 
     @classmethod
@@ -77,7 +49,7 @@ class TrajectoryStore:
         Raises:
             InputError: there is a store already, or other files.
         """
-        if _read_manifest(path) is not None:
+        if read_manifest(path) is not None:
             raise InputError(
                 "there is a trajectory store here already; go on with it (--resume) or choose another place",
                 file=path,
@@ -86,9 +58,10 @@ class TrajectoryStore:
         fs.invalidate_cache()
         if fs.exists(inner) and (fs.isfile(inner) or any(map(_is_foreign, fs.ls(inner, detail=False)))):
             raise InputError("there are other files here; choose another place for the store", file=path)
-        store = cls(path, Manifest(format="ftrl-trajectories", version=1, run=run or uuid.uuid4().hex[:12]))
-        store._commit(store._manifest, expected=None)
-        return store
+        manifest = Manifest(format="ftrl-trajectories", version=1, run=run or uuid.uuid4().hex[:12])
+        file = ManifestFile(path, manifest, None)
+        file.change(lambda manifest: manifest)
+        return cls(file)
 
     @classmethod
     def open(cls, path: str) -> TrajectoryStore:
@@ -97,36 +70,57 @@ class TrajectoryStore:
         Raises:
             InputError: there is no store, or one that this version cannot read.
         """
-        manifest = _read_manifest(path)
-        if manifest is None:
+        file = read_manifest(path)
+        if file is None:
             raise InputError("this is no trajectory store (it has no manifest.json)", file=path)
-        return cls(path, manifest)
+        return cls(file)
 
     @property
     def run(self) -> str:
         """The name of the run."""
-        return self._manifest.run
+        return self._file.content.run
 
     @property
     def collections(self) -> tuple[Collection, ...]:
         """What each iteration was collected with."""
-        return self._manifest.collections
+        return self._file.content.collections
 
     def begin(self, collection: Collection) -> None:
         """Say what an iteration's episodes are collected with, before the first is appended; sweeps up leftovers.
 
         Raises:
             InputError: the store has episodes of this iteration by another model or other settings.
-            FtrlError: another process is writing to the store.
         """
-        self._take_lock()
+
+        def add(manifest: Manifest) -> Manifest:
+            for known in manifest.collections:
+                if known.iteration == collection.iteration:
+                    _refuse_changes(self.path, known, collection)
+                    return manifest
+            return manifest.model_copy(update={"collections": (*manifest.collections, collection)})
+
+        self._file.change(add)
         self.sweep()
-        for known in self._manifest.collections:
-            if known.iteration == collection.iteration:
-                _refuse_changes(self.path, known, collection)
-                return
-        manifest = self._manifest.model_copy(update={"collections": (*self._manifest.collections, collection)})
-        self._commit(manifest, expected=self._manifest)
+
+    def claim(self) -> None:
+        """Keep a second collection off this store until ``close``: it would play the same episodes once more.
+
+        Only on one machine; elsewhere, what two collections both play is stored once.
+
+        Raises:
+            FtrlError: another process has claimed it.
+        """
+        if self._lock is not None or not storage.is_local(self.path):
+            return
+        lock = (Path(storage.filesystem(self.path)[1]) / LOCK).open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise FtrlError(
+                f"{self.path}: another process is collecting into this store; wait for it, or stop it and use --resume"
+            ) from error
+        self._lock = lock
 
     def refuse_without_tokens(self, iteration: int) -> None:
         """See that the iteration's episodes were sampled by a model of ours, token by token.
@@ -145,7 +139,7 @@ class TrajectoryStore:
                 )
 
     def close(self) -> None:
-        """Let other processes write."""
+        """Give up the claim."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -156,39 +150,74 @@ class TrajectoryStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, trajectories: Sequence[Trajectory]) -> None:
-        """Add finished episodes: all of them, or none if this fails.
+    def append(self, trajectories: Sequence[Trajectory]) -> int:
+        """Add finished episodes: all of them, or none if this fails. What another writer was faster with is left out.
+
+        Returns:
+            How many were added.
 
         Raises:
-            FtrlError: one is ``infrastructure``, is of another run, or its iteration was not begun; or another
-                process wrote to the store.
+            FtrlError: one is ``infrastructure``, is of another run, or its iteration was not begun; or the store is
+                gone.
         """
-        begun = {collection.iteration for collection in self._manifest.collections}
+        begun = {collection.iteration for collection in self.collections}
         for trajectory in trajectories:
             if trajectory.status is TrajectoryStatus.INFRASTRUCTURE:
                 raise FtrlError(f"trajectory {trajectory.id} failed through a fault of ours: it is no finished episode")
             if trajectory.run != self.run or trajectory.iteration not in begun:
                 raise FtrlError(f"trajectory {trajectory.id} is not of this store's run, or of an iteration not begun")
-        entries = list(self._manifest.parts)
-        for iteration, group in groupby(sorted(trajectories, key=_order), key=lambda one: one.iteration):
-            rows = [trajectory_to_row(trajectory) for trajectory in group]
-            name = f"{PARTS}/{len(entries):06d}-{uuid.uuid4().hex[:12]}.parquet"
-            with storage.writing(storage.join(self.path, name)) as file:
-                pq.write_table(
-                    pa.Table.from_pylist(rows, schema=TRAJECTORY_COLUMNS),
-                    file,
-                    compression="zstd",
-                    compression_level=9,
-                    use_dictionary=list(FEW_VALUES),
-                )
-            entries.append(PartEntry(name=name, iteration=iteration, rows=len(rows)))
-        if len(entries) > len(self._manifest.parts):
-            self._commit(self._manifest.model_copy(update={"parts": tuple(entries)}), expected=self._manifest)
+        fresh = sorted(trajectories, key=_order)
+        entries = self._write(fresh)
+
+        def add(manifest: Manifest) -> Manifest:
+            nonlocal fresh, entries
+            if entries and set(entries) <= set(manifest.parts):
+                return manifest  # the commit arrived, only its confirmation did not
+            theirs = self._ids_of_others(manifest)
+            if any(trajectory.id in theirs for trajectory in fresh):
+                fresh = [trajectory for trajectory in fresh if trajectory.id not in theirs]
+                entries = self._write(fresh)
+            return manifest.model_copy(update={"parts": (*manifest.parts, *entries)})
+
+        if fresh:
+            self._file.change(add)
+            self._seen.update(entry.name for entry in entries)
+        return len(fresh)
+
+    def _write(self, trajectories: Sequence[Trajectory]) -> list[PartEntry]:
+        entries: list[PartEntry] = []
+        for iteration, group in groupby(trajectories, key=lambda one: one.iteration):
+            episodes = list(group)
+            name = write_part(self.path, len(self._file.content.parts) + len(entries), episodes)
+            entries.append(PartEntry(name=name, iteration=iteration, rows=len(episodes)))
+        return entries
+
+    def _ids_of_others(self, manifest: Manifest) -> set[str]:
+        """Ids of the episodes in parts that have come since this store was last looked at."""
+        news = [entry.name for entry in manifest.parts if entry.name not in self._seen]
+        return {
+            id_
+            for name in news
+            for table in read_batches(storage.join(self.path, name), ["id"])
+            for id_ in table.column("id").to_pylist()
+        }
+
+    def compact(self, part_bytes: int = PART_BYTES) -> Compacted:
+        """Make few large parts of many small ones; others may read and write meanwhile.
+
+        Raises:
+            InputError: a part is missing or damaged.
+        """
+        done = compact(self._file, part_bytes)
+        self._seen.update(entry.name for entry in self._file.content.parts)
+        self.sweep()
+        return done
 
     def done(self, iteration: int | None = None) -> set[tuple[str, int]]:
         """(environment id, sample) of every episode, of all iterations or of one. Reads only these columns."""
+        names: dict[str, str] = {}  # one copy of each id, however many samples there are
         return {
-            (environment, sample)
+            (names.setdefault(environment, environment), sample)
             for table in self._tables(iteration, ["environment_id", "sample"])
             for environment, sample in zip(
                 table.column("environment_id").to_pylist(), table.column("sample").to_pylist(), strict=True
@@ -199,13 +228,15 @@ class TrajectoryStore:
         """Paths of the committed Parquet files, for ``ray.data.read_parquet``; there may be none."""
         return [
             storage.join(self.path, entry.name)
-            for entry in self._manifest.parts
+            for entry in self._file.content.parts
             if iteration is None or entry.iteration == iteration
         ]
 
     def count(self, iteration: int | None = None) -> int:
         """How many episodes there are, of all iterations or of one."""
-        return sum(entry.rows for entry in self._manifest.parts if iteration is None or entry.iteration == iteration)
+        return sum(
+            entry.rows for entry in self._file.content.parts if iteration is None or entry.iteration == iteration
+        )
 
     def __len__(self) -> int:
         return self.count()
@@ -216,59 +247,24 @@ class TrajectoryStore:
     def read(self, iteration: int | None = None) -> Iterator[Trajectory]:
         """The episodes in the order in which they were committed, of all iterations or of one."""
         for table in self._tables(iteration, None):
-            for batch in table.to_batches(max_chunksize=64):
-                yield from map(trajectory_from_row, batch.to_pylist())
+            yield from map(trajectory_from_row, table.to_pylist())
 
     def rows(self, columns: Sequence[str], iteration: int | None = None) -> Iterator[dict[str, Any]]:
         """Some columns of every episode (see ``TRAJECTORY_COLUMNS``); the others are not read."""
         for table in self._tables(iteration, list(columns)):
             yield from table.to_pylist()
 
-    def sweep(self) -> list[str]:
-        """Remove parts that a killed writer left behind; returns their names. Only for the one writer."""
-        fs, inner = storage.filesystem(self.path)
-        fs.invalidate_cache()
-        folder = storage.join(inner, PARTS)
-        known = {entry.name.rsplit("/", 1)[-1] for entry in self._manifest.parts}
-        found = fs.ls(folder, detail=False) if fs.exists(folder) else []
-        swept = [path for path in found if path.rsplit("/", 1)[-1] not in known]
-        for path in swept:
-            fs.rm_file(path)
-        return [path.rsplit("/", 1)[-1] for path in swept]
+    def sweep(self, seconds: float = SWEEP_SECONDS) -> list[str]:
+        """Remove parts that killed writers and compaction left behind; returns their names.
 
-    def _tables(self, iteration: int | None, columns: list[str] | None) -> Iterator[pa.Table]:
+        Args:
+            seconds: how old they must be; a younger one may be about to be committed, or still be read.
+        """
+        return sweep(self._file, seconds)
+
+    def _tables(self, iteration: int | None, columns: list[str] | None) -> Iterator[Any]:
         for path in self.parts(iteration):
-            fs, inner = storage.filesystem(path)
-            try:
-                # Parts are small: threads would gain little, and pyarrow's may abort a process that is just ending.
-                with fs.open(inner, "rb") as file:
-                    yield pq.ParquetFile(file, pre_buffer=False).read(columns=columns, use_threads=False)
-            except FileNotFoundError as error:
-                raise InputError("this part of the store is missing; restore the file", file=path) from error
-            except pa.ArrowInvalid as error:
-                raise InputError(f"this part of the store is damaged ({error}); restore it", file=path) from error
-
-    def _take_lock(self) -> None:
-        if self._lock is not None or not storage.is_local(self.path):
-            return
-        lock = (Path(storage.filesystem(self.path)[1]) / LOCK).open("ab")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
-            raise FtrlError(
-                f"{self.path}: another process is writing to this store; wait for it, or stop it and use --resume"
-            ) from error
-        self._lock = lock
-
-    def _commit(self, manifest: Manifest, *, expected: Manifest | None) -> None:
-        if _read_manifest(self.path) != expected:
-            raise FtrlError(
-                f"{self.path}: another process has written to this store; only one may. "
-                "Stop the other one, then go on with --resume"
-            )
-        storage.write_bytes(storage.join(self.path, MANIFEST), manifest.model_dump_json(indent=1).encode())
-        self._manifest = manifest
+            yield from read_batches(path, columns)
 
 
 def _order(trajectory: Trajectory) -> tuple[int, str, int]:
@@ -304,19 +300,3 @@ def is_trajectory_store(path: str) -> bool:
 def _is_foreign(file: str) -> bool:
     """Whether it is anything but what a writer that was killed at its very first commit may leave."""
     return not file.rsplit("/", 1)[-1].startswith(f".{MANIFEST}.")
-
-
-def _read_manifest(path: str) -> Manifest | None:
-    file = storage.join(path, MANIFEST)
-    fs, inner = storage.filesystem(file)
-    try:
-        text = fs.cat_file(inner)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        return Manifest.model_validate(json.loads(text))
-    except (ValidationError, ValueError) as error:
-        raise InputError(
-            "this is not a trajectory store, or one of another version of ftrl; choose another place",
-            file=file,
-        ) from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from ftrl import storage
@@ -104,6 +106,8 @@ def test_a_part_without_a_commit_is_not_seen_and_is_swept_away(path: str, episod
     with TrajectoryStore.open(path) as again:
         assert len(list(again)) == 3
         again.begin(FIRST)
+        assert storage.exists(orphan), "its writer may be about to commit it"
+        assert again.sweep(seconds=0) == ["000001-killed.parquet"]
         assert not storage.exists(orphan)
         assert list(again) == episodes
 
@@ -153,21 +157,132 @@ def test_trajectories_of_another_run_are_not_taken(path: str, play: Play) -> Non
         store.append([play(run="other")])
 
 
-def test_a_writer_notices_that_another_has_written(path: str, episodes: list[Trajectory]) -> None:
+def test_two_writers_lose_nothing_and_store_nothing_twice(path: str, episodes: list[Trajectory]) -> None:
     with begun(path) as one:
         two = TrajectoryStore.open(path)
-        one.append(episodes[:1])
-        with pytest.raises(FtrlError, match="another process has written"):
-            two.append(episodes[1:])
-        assert list(TrajectoryStore.open(path)) == episodes[:1]
+        assert one.append(episodes[:2]) == 2
+        assert two.append(episodes[1:]) == 1
+        assert one.append(episodes[2:]) == 0
+        assert list(TrajectoryStore.open(path)) == episodes
+        assert two.sweep(seconds=0), "what was written in vain"
+        assert list(TrajectoryStore.open(path)) == episodes
 
 
-def test_on_one_machine_a_second_writer_is_refused_at_once(tmp_path: Path) -> None:
+WRITE = """
+import sys
+from ftrl.rollouts import *
+path, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+identity = PolicyIdentity(name="script")
+store = TrajectoryStore.open(path)
+store.begin(Collection(iteration=int(sys.argv[4]), policy=identity, settings=EpisodeSettings()))
+def one(sample):
+    return Trajectory(id=f"{sample}-{sys.argv[4]}", run="run", environment_id="e", policy=identity,
+        iteration=int(sys.argv[4]), sample=sample, status="answered", messages=({"role": "user", "content": "?"},))
+print(sum(store.append([one(sample), one(sample + 1)]) for sample in range(first, last, 2)))
+if last % 10 == 0:
+    store.compact()
+"""
+
+
+@pytest.fixture
+def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 checks a condition and writes in one step; the server of the tests does it in two."""
+    from moto.s3.responses import S3Response
+
+    put, lock = S3Response.put_object, threading.Lock()
+
+    def putting(self: Any) -> Any:
+        with lock:
+            return put(self)
+
+    monkeypatch.setattr(S3Response, "put_object", putting)
+
+
+def test_writers_and_compactors_of_many_processes_lose_nothing(path: str, one_request_at_a_time: None) -> None:
+    begun(path).close()
+    spans = [(0, 16, 0), (8, 30, 0), (0, 10, 1)]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, path, *map(str, span)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for span in spans
+    ]
+    outputs = [writer.communicate() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], outputs
+    assert sum(int(out) for out, _ in outputs) == 40, "what two writers had was added once"
+    with TrajectoryStore.open(path) as store:
+        ids = [trajectory.id for trajectory in store]
+        assert len(ids) == len(set(ids)) == 40
+        assert {sample for _, sample in store.done(0)} == set(range(30))
+        assert store.count() == 40
+        store.compact()
+        assert len(store.parts()) == 2
+        assert [trajectory.id for trajectory in store.read(0)] == [id_ for id_ in ids if id_.endswith("-0")]
+
+
+def test_compaction_keeps_order_and_content_and_leaves_readers_alone(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        store.begin(FIRST.model_copy(update={"iteration": 1}))
+        later = [one.model_copy(update={"iteration": 1, "id": f"{one.id}x"}) for one in episodes]
+        for pair in zip(episodes, later, strict=True):
+            store.append(pair)
+        reader = TrajectoryStore.open(path)
+        done = store.compact()
+        assert (done.parts_before, done.parts_after) == (6, 2)
+        assert done.bytes_after < done.bytes_before
+        assert list(store.read(0)) == list(TrajectoryStore.open(path).read(0)) == episodes
+        assert list(store.read(1)) == later
+        assert list(reader.read(0)) == episodes, "its parts are still there"
+        assert len(store.sweep(seconds=0)) == 6
+        assert list(TrajectoryStore.open(path).read(0)) == episodes
+        assert store.compact().parts_before == 2
+
+
+def test_compaction_makes_no_part_larger_than_asked_for(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        for episode in episodes:
+            store.append([episode])
+        size = store.compact(part_bytes=1).bytes_after
+        assert len(store.parts()) == 3
+        assert store.compact(part_bytes=size * 5 // 6).parts_after == 2
+        assert list(store) == episodes
+
+
+def test_episodes_of_an_earlier_version_are_read_and_merged(
+    path: str, episodes: list[Trajectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftrl.rollouts import parts
+
+    earlier = pa.schema([field for field in parts.TRAJECTORY_COLUMNS if field.name != "usage"])
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "TRAJECTORY_COLUMNS", earlier)
+        with begun(path) as store:
+            store.append(episodes[:2])
+    with TrajectoryStore.open(path) as store:
+        store.append(episodes[2:])
+        assert list(store) == episodes
+        assert [row["usage"] for row in store.rows(["usage"])] == [None] * 3
+        store.compact()
+        assert list(store) == episodes
+
+
+def test_a_store_that_was_replaced_is_not_written_to(path: str, episodes: list[Trajectory]) -> None:
+    with begun(path) as store:
+        storage.filesystem(path)[0].rm(storage.filesystem(path)[1], recursive=True)
+        TrajectoryStore.create(path, run="other").close()
+        with pytest.raises(FtrlError, match="removed or replaced"):
+            store.append(episodes)
+        assert len(TrajectoryStore.open(path)) == 0
+
+
+def test_on_one_machine_a_second_collection_is_refused_at_once(tmp_path: Path) -> None:
     path = str(tmp_path / "store")
-    with begun(path), pytest.raises(FtrlError, match="another process is writing"):
-        TrajectoryStore.open(path).begin(FIRST)
+    with begun(path) as first:
+        first.claim()
+        with pytest.raises(FtrlError, match="another process is collecting"):
+            TrajectoryStore.open(path).claim()
     with TrajectoryStore.open(path) as freed:
-        freed.begin(FIRST)
+        freed.claim()
 
 
 FILL_DISK = """

@@ -15,8 +15,15 @@ from ftrl.environments import EnvironmentStore
 from ftrl.errors import InputError
 from ftrl.models import init_tiny
 from ftrl.ray_session import LogicalResources, ray_session
-from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, TrajectoryStore, run_episode, snapshots
-from ftrl.rollouts.store import Collection
+from ftrl.rollouts import (
+    Collection,
+    EpisodeKey,
+    EpisodeSettings,
+    ScriptedPolicy,
+    TrajectoryStore,
+    run_episode,
+    snapshots,
+)
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis import SynthesisConfig, golden_turns, synthesize
 from ftrl.training.stream import PromptStream, StreamSettings, count_prompts
