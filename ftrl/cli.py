@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-GROUPS = ("env", "sandbox", "reward", "model")
+GROUPS = ("env", "sandbox", "reward", "model", "rollouts")
 """Command modules that are groups of commands: ``ftrl env import …``."""
 
 COMMANDS = ("quickstart", "doctor", "synth", "rollout", "train", "evaluate")

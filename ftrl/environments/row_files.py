@@ -186,8 +186,12 @@ class ParquetRows:
 
 
 @contextlib.contextmanager
-def writing_rows(path: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+def writing_rows(path: str, columns: Any = PUBLISHED_COLUMNS) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A function that writes rows in the published format to ``path``; it appears when the block ends well.
+
+    Args:
+        path: a ``.jsonl`` or ``.parquet`` file.
+        columns: of Parquet.
 
     Raises:
         InputError: the path ends neither in ``.jsonl`` nor in ``.parquet``.
@@ -196,15 +200,16 @@ def writing_rows(path: str) -> Iterator[Callable[[dict[str, Any]], None]]:
         with storage.writing(path) as file:
             yield lambda row: _write_line(file, row)
     elif path.endswith(".parquet"):
-        with storage.writing(path) as file, _ParquetRowWriter(file) as writer:
+        with storage.writing(path) as file, _ParquetRowWriter(file, columns) as writer:
             yield writer.add
     else:
         raise InputError("the file to write must end in .jsonl or .parquet", file=path)
 
 
 class _ParquetRowWriter:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._writer = pq.ParquetWriter(file, PUBLISHED_COLUMNS, compression="zstd")
+    def __init__(self, file: IO[bytes], columns: Any) -> None:
+        self._columns = columns
+        self._writer = pq.ParquetWriter(file, columns, compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:
@@ -226,7 +231,7 @@ class _ParquetRowWriter:
 
     def _flush(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=PUBLISHED_COLUMNS))
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._columns))
             self._rows = []
 
 
