@@ -6,6 +6,7 @@ Item ``index`` is drawn from its own random stream, so that it is the same whate
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,8 @@ _DIAL = (
     *("functional", "expansions", "required", "types"),
 )
 """What may be set beside the style, by its name in ``SynthesisConfig`` and ``Style``."""
+
+_LOG = logging.getLogger(__name__)
 
 _DRAWS = 4
 """How often a question is drawn that turns out to have too little around it."""
@@ -65,6 +68,8 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
         return
     with table_facts(config.tables, config.table_schema, config.split) as facts:
         deep = [scenario.value for scenario in config.scenarios if scenario in _DEEP]
+        if facts.passed_over:
+            _LOG.warning("no question is about rows of %s", "; ".join(facts.passed_over))
         style = style_of(config)
         fewest = style.hops[0]
         firsts = (*facts.relations, *(facts.queries if style.queries else ()))

@@ -120,7 +120,9 @@ def turned(fact: Fact, rng: Random) -> Fact:
     if not answer.units:
         return fact
     unit, factor = rng.choice(answer.units)
-    return replace(fact, value=str(converted(int(fact.value), factor)), rank=None, given=Given("unit", unit))
+    value = str(converted(int(fact.value), factor))
+    # The figure as it is must not hold the converted one, as 3120 metres hold 312.
+    return fact if stands_in(fact.value, value) else replace(fact, value=value, rank=None, given=Given("unit", unit))
 
 
 def converted(number: int, factor: float) -> int:

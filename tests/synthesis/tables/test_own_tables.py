@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -117,6 +118,34 @@ def test_parquet_tsv_and_several_paths_work_together(tmp_path, make):
     store = make(tmp_path / "films.parquet", path)
     assert len(store) == 8
     assert any("budget" in environment.question for environment in store)
+
+
+def test_a_duckdb_file_is_read_like_any_other(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        for path in shop(tmp_path / "shop").iterdir():
+            connection.execute(f"CREATE TABLE {path.stem} AS SELECT * FROM read_csv('{path}')")
+    assert relations(tmp_path / "shop.duckdb") == relations(tmp_path / "shop")
+
+
+def test_a_duckdb_file_without_duckdb_is_refused_with_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    path = tmp_path / "shop.duckdb"
+    path.write_bytes(b"anything")
+    assert "pip install 'ftrl[duckdb]'" in str(refused(path))
+
+
+def test_tables_that_nothing_is_asked_about_are_named_with_the_reason(tmp_path, make, caplog):
+    path = database(tmp_path / "sales.db")
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE shifts (staff INTEGER, day INTEGER, PRIMARY KEY (staff, day))")
+        connection.executemany("INSERT INTO shifts VALUES (?, ?)", [(i % 9 + 1, i // 9) for i in range(40)])
+        connection.execute("CREATE TABLE owners (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("INSERT INTO owners VALUES (1, 'Some Body')")
+    make(path)
+    (line,) = {record.getMessage() for record in caplog.records if "no question" in record.getMessage()}
+    assert "shifts (its key is staff and day together)" in line
+    assert "owners (only 1 of 1 rows have a name of their own)" in line
 
 
 def test_keys_written_as_decimals_because_of_gaps_still_lead_on(tmp_path):

@@ -33,11 +33,9 @@ _UNITS = {
 }
 # Units that columns are called by, and others that a figure may be asked for in.
 _TURNED: dict[str, tuple[tuple[str, float], ...]] = {
-    "milliseconds": (("seconds", 0.001),),
     "minutes": (("seconds", 60),),
     "hours": (("minutes", 60),),
     "days": (("hours", 24),),
-    "bytes": (("kilobytes", 0.001),),
     "grams": (("ounces", 0.035274), ("pounds", 0.00220462)),
     "miles": (("kilometres", 1.609344),),
     "kilometres": (("miles", 0.621371),),

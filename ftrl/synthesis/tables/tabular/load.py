@@ -1,4 +1,4 @@
-"""Reading the user's files: CSV, TSV, Parquet and SQLite, local or on S3, into one temporary SQLite file.
+"""Reading the user's files: CSV, TSV, Parquet, SQLite and DuckDB, local or on S3, into one temporary SQLite file.
 
 Everything is streamed, and SQLite keeps what does not fit into its cache on disk: memory does not grow with the
 tables. There, tables are called t0, t1 … and columns c0, c1 …, whatever they are called at home.
@@ -17,11 +17,14 @@ from tempfile import TemporaryDirectory
 
 from ftrl import storage
 from ftrl.errors import InputError
-from ftrl.synthesis.tables.tabular.readers import csv_rows, parquet_rows
+from ftrl.synthesis.tables.tabular.duck import duckdb_tables
+from ftrl.synthesis.tables.tabular.readers import Rows, csv_rows, parquet_rows
 
 TEXT_ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
 SQLITE_ENDINGS = (".sqlite", ".sqlite3", ".db", ".db3")
+DUCKDB_ENDINGS = (".duckdb", ".ddb")
+_KNOWN = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *SQLITE_ENDINGS, *DUCKDB_ENDINGS)
 _CACHE_KIB = 32_768
 
 
@@ -45,6 +48,7 @@ class LoadedTable:
         rows: how many.
         file: where it came from.
         key: the declared primary key, if it is one column.
+        composite: the columns of the declared primary key, if they are several.
         references: the declared foreign keys of one column.
     """
 
@@ -55,6 +59,7 @@ class LoadedTable:
     file: str
     key: str | None = None
     references: tuple[DeclaredReference, ...] = field(default=())
+    composite: tuple[str, ...] = ()
 
     def column(self, name: str) -> str:
         """A column's name in the temporary file."""
@@ -101,7 +106,7 @@ def _files(path: str) -> list[str]:
     fs, inner = storage.filesystem(path)
     if fs.isfile(inner):
         if not _is_known(path):
-            endings = ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS, *SQLITE_ENDINGS))
+            endings = ", ".join(_KNOWN)
             raise InputError(f"tables are read from files that end with {endings}", file=path)
         return [path]
     if not fs.exists(inner):
@@ -109,12 +114,12 @@ def _files(path: str) -> list[str]:
     names = sorted(str(name).rstrip("/").rpartition("/")[2] for name in fs.ls(inner, detail=False))
     files = [storage.join(path, name) for name in names if not name.startswith(".") and _is_known(name)]
     if not files:
-        raise InputError("there is no CSV, TSV, Parquet or SQLite file in this folder", file=path)
+        raise InputError("there is no CSV, TSV, Parquet, SQLite or DuckDB file in this folder", file=path)
     return files
 
 
 def _is_known(path: str) -> bool:
-    return path.lower().endswith((*TEXT_ENDINGS, *PARQUET_ENDINGS, *SQLITE_ENDINGS))
+    return path.lower().endswith(_KNOWN)
 
 
 def _copy(file: str, copy: Path, digest: hashlib._Hash) -> None:
@@ -130,10 +135,30 @@ def _copy(file: str, copy: Path, digest: hashlib._Hash) -> None:
 def _load(connection: sqlite3.Connection, file: str, copy: Path, number: int) -> list[LoadedTable]:
     if copy.suffix in SQLITE_ENDINGS:
         return _load_sqlite(connection, file, copy, number)
+    if copy.suffix in DUCKDB_ENDINGS:
+        with duckdb_tables(copy, file) as found:
+            return [
+                _filled(connection, one.name, one.columns, one.rows, file, number + at, one.key)
+                for at, one in enumerate(found)
+            ]
     if copy.suffix in PARQUET_ENDINGS:
         columns, rows = parquet_rows(copy, file)
     else:
         columns, rows = csv_rows(copy, file, TEXT_ENDINGS[copy.suffix])
+    name = Path(file.rstrip("/").rpartition("/")[2]).stem
+    return [_filled(connection, name, columns, rows, file, number)]
+
+
+def _filled(
+    connection: sqlite3.Connection,
+    name: str,
+    columns: tuple[str, ...],
+    rows: Rows,
+    file: str,
+    number: int,
+    key: str | None = None,
+) -> LoadedTable:
+    """Put rows into a table of the temporary file."""
     sql = f"t{number}"
     # Without types: SQLite would turn 007 into 7.
     connection.execute(f"CREATE TABLE {sql} ({', '.join(f'c{i}' for i in range(len(columns)))})")
@@ -144,8 +169,7 @@ def _load(connection: sqlite3.Connection, file: str, copy: Path, number: int) ->
         connection.executemany(insert, block)
         count += len(block)
     connection.execute("COMMIT")
-    name = Path(file.rstrip("/").rpartition("/")[2]).stem
-    return [LoadedTable(name, columns, sql, count, file)]
+    return LoadedTable(name, columns, sql, count, file, key)
 
 
 def _load_sqlite(connection: sqlite3.Connection, file: str, copy: Path, number: int) -> list[LoadedTable]:
@@ -181,7 +205,8 @@ def _load_sqlite_table(connection: sqlite3.Connection, file: str, name: str, num
     cursor = connection.execute(
         f"INSERT INTO {sql} SELECT {', '.join(map(_as_csv_has_it, columns))} FROM source.{quoted}",
     )
-    return LoadedTable(name, columns, sql, cursor.rowcount, file, keys[0] if len(keys) == 1 else None, references)
+    key, composite = (keys[0], ()) if len(keys) == 1 else (None, tuple(keys))
+    return LoadedTable(name, columns, sql, cursor.rowcount, file, key, references, composite)
 
 
 def _as_csv_has_it(column: str) -> str:

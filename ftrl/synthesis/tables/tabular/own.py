@@ -77,12 +77,15 @@ class TableFacts:
         self._queries: tuple[Relation, ...] = ()
         self._connection.create_function("fold", 1, lambda text: text and " ".join(text.casefold().split()))
         kinds: dict[str, Kind] = {}
+        self.passed_over: tuple[str, ...] = ()
         for number, table in enumerate(tables):
             rows = self._name_rows(table, f"e{number}") if table.label else None
             if rows is not None and rows.count >= FEWEST_ENTITIES:
                 kind = kind_of(table)
                 kinds[table.loaded.name] = kind
                 self._rows[kind] = rows
+            else:
+                self.passed_over += (f"{table.loaded.name} ({_why_not(table, rows)})",)
         self._relate(tables, kinds)
         self._belongings: dict[str, _Belongings] = {}
         self._relate_rows(tables, kinds)
@@ -281,6 +284,15 @@ class TableFacts:
         if len(answers) < _FEWEST_VALUES or usable < FEWEST_ENTITIES or usable < _SHARE_OF_ANSWERS * len(sample):
             return False
         return answers.most_common(1)[0][1] <= _LARGEST_SHARE * usable
+
+
+def _why_not(table: FoundTable, rows: _Rows | None) -> str:
+    """Why no question is about the rows of a table."""
+    if rows is not None:
+        return f"only {rows.count} of {table.loaded.rows} rows have a name of their own"
+    if table.loaded.composite:
+        return f"its key is {' and '.join(table.loaded.composite)} together"
+    return "no column names a row"
 
 
 @contextmanager

@@ -127,14 +127,15 @@ def parquet_rows(copy: Path, file: str) -> tuple[tuple[str, ...], Rows]:
     def blocks() -> Rows:
         try:
             for batch in opened.iter_batches(batch_size=_BATCH_ROWS):
-                yield list(zip(*([_cell(value) for value in c.to_pylist()] for c in batch.columns), strict=True))
+                yield list(zip(*([cell_of(value) for value in c.to_pylist()] for c in batch.columns), strict=True))
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"this Parquet file is broken: {error}", file=file) from error
 
     return columns, blocks()
 
 
-def _cell(value: object) -> Cell:
+def cell_of(value: object) -> Cell:
+    """A value of a typed file as CSV would have it; null for lists, structures and what else is no cell."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or isinstance(value, (str, float, bytes)):
