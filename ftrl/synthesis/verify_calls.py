@@ -13,7 +13,7 @@ from typing import Any
 from ftrl.environments.schema import SubQuestion
 from ftrl.rewards import matches_reference, matches_strict
 from ftrl.synthesis.candidate import Candidate
-from ftrl.synthesis.document import leaves_of
+from ftrl.synthesis.document import leaves_of, same_value
 from ftrl.synthesis.finding import Finding, tells
 from ftrl.synthesis.trial import Outcome
 
@@ -112,7 +112,12 @@ def _borrowed(name: str, subject: str, required: dict[str, Any], trace: Sequence
                 continue
             seen.append(value)
             own = [each.answer for each in trace if each.tool == name and value in _all_of(each.arguments)]
-            others = tuple(each.answer for each in trace if each.answer not in own)
+            # To repeat what it was asked, in an error, gives away nothing that a call of this tool is paid for.
+            others = tuple(
+                each.answer
+                for each in trace
+                if each.answer not in own and (each.tool == name or not same_value(value, each.answer))
+            )
             # As it stands, too, where a list is wanted: what is checked too late may have answered before.
             forms = [[value], value] if isinstance(required.get(subject), list) else [value]
             plan += [Check(name, {**required, subject: form}, "distractor", what, None, others) for form in forms]

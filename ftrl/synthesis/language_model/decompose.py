@@ -11,20 +11,19 @@ from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work, make
 from ftrl.synthesis.verify import Rejection
 
-PROMPT = "decompose.v1"
-
 
 class Decompose:
     """The stage."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, words: str) -> None:
         self._model = model
+        self._words = words
 
     async def __call__(self, work: Work[Posed]) -> Work[Decomposition] | Rejection:
         """The sub-questions of a question."""
         posed = work.product
         asked = prompt(
-            PROMPT,
+            self._words,
             DecompositionForm,
             question=posed.question,
             answer=posed.answer,

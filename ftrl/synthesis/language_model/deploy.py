@@ -24,8 +24,6 @@ from ftrl.synthesis.language_model.stage import Work
 from ftrl.synthesis.verify import Rejection, calls_for, judge_all
 from ftrl.synthesis.verify_calls import golden_checks, tool_checks
 
-PROMPT = "deploy.v1"
-
 OTHERS = 3
 """Further calls that a tool's author has to show; one more of a tool that nobody needs."""
 
@@ -41,11 +39,13 @@ class Deploy:
         distracting: writes the others.
         provenance: of every environment of this run.
         split: of every environment of this run.
+        words: the prompt.
     """
 
     def __init__(
-        self, model: LanguageModel, distracting: LanguageModel, provenance: dict[str, Json], split: str
+        self, model: LanguageModel, distracting: LanguageModel, provenance: dict[str, Json], split: str, words: str
     ) -> None:
+        self._words = words
         self._model = model
         self._distracting = distracting
         self._provenance = provenance
@@ -80,7 +80,7 @@ class Deploy:
         given = [step for step in trace if step.tool == name]
         others = OTHERS if needed else OTHERS + 1
         asked = prompt(
-            PROMPT,
+            self._words,
             CodeForm,
             modules=", ".join(sorted(ALLOWED_MODULES)),
             document=json.dumps(tool["function"], ensure_ascii=False, indent=1),

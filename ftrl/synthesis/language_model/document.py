@@ -10,17 +10,16 @@ from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work, make, steps_text
 from ftrl.synthesis.verify import Rejection
 
-PROMPT = "document.v1"
-
 
 class Document:
     """The stage."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, words: str) -> None:
         self._model = model
+        self._words = words
 
     async def __call__(self, work: Work[Decomposition]) -> Work[Toolset] | Rejection:
         """The tools for sub-questions, and a call for each."""
         made = work.product
-        asked = prompt(PROMPT, ToolsForm, question=made.question, steps=steps_text(made))
+        asked = prompt(self._words, ToolsForm, question=made.question, steps=steps_text(made))
         return await make(self._model, work, asked, ToolsForm, lambda form: form.product(made), toolset_broken)

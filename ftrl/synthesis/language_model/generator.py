@@ -21,15 +21,6 @@ from ftrl.synthesis.pipeline.stage import Item, Stage, StageSpec
 if TYPE_CHECKING:
     from ftrl.synthesis.pipeline.generator import Generator
 
-PROMPTS = {
-    "decompose": decompose.PROMPT,
-    "document": document.PROMPT,
-    "integrate": integrate.PROMPT,
-    "scale": scale.PROMPT,
-    "distract": scale.PROMPT_OF_DISTRACTORS,
-    "deploy": deploy.PROMPT,
-}
-
 
 def language_model_generator(config: SynthesisConfig) -> Generator:
     """The llm generator for a run.
@@ -100,37 +91,41 @@ def _model(config: SynthesisConfig, role: str, stage: str | None = None) -> Lang
 
 
 def _pose(config: SynthesisConfig) -> Stage:
-    return pose.Pose(_model(config, "pose"))
+    run = run_of(config)
+    words = run.prompt("pose_from_topic" if run.topics is not None else "pose_from_document")
+    return pose.Pose(_model(config, "pose"), words)
 
 
 def _decompose(config: SynthesisConfig) -> Stage:
-    return decompose.Decompose(_model(config, "decompose"))
+    return decompose.Decompose(_model(config, "decompose"), run_of(config).prompt("decompose"))
 
 
 def _document(config: SynthesisConfig) -> Stage:
-    return document.Document(_model(config, "document"))
+    return document.Document(_model(config, "document"), run_of(config).prompt("document"))
 
 
 def _integrate(config: SynthesisConfig) -> Stage:
-    return integrate.Integrate(_model(config, "integrate"))
+    return integrate.Integrate(_model(config, "integrate"), run_of(config).prompt("integrate"))
 
 
 def _scale(config: SynthesisConfig) -> Stage:
     distracting = _model(config, "distract", "scale")
-    return scale.Scale(_model(config, "scale"), distracting, run_of(config).scaling)
+    run = run_of(config)
+    words = run.prompt("scale"), run.prompt("distract")
+    return scale.Scale(_model(config, "scale"), distracting, run.scaling, words)
 
 
 def _judge(config: SynthesisConfig) -> Stage:
-    return judge.Judge(_model(config, "judge"))
+    return judge.Judge(_model(config, "judge"), run_of(config).prompt("judge"))
 
 
 def _deploy(config: SynthesisConfig) -> Stage:
     run = run_of(config)
-    prompts = dict(PROMPTS)
+    prompts = {role: run.prompt(role) for role in ("decompose", "document", "integrate", "scale", "distract", "deploy")}
     if run.questions is None:
-        prompts["pose"] = pose.PROMPT_OF_TOPIC if run.topics is not None else pose.PROMPT_OF_TEXT
+        prompts["pose"] = run.prompt("pose_from_topic" if run.topics is not None else "pose_from_document")
     if run.judge:
-        prompts["judge"] = judge.PROMPT
+        prompts["judge"] = run.prompt("judge")
     provenance = {
         "generator": "llm",
         "seed": config.seed,
@@ -138,7 +133,8 @@ def _deploy(config: SynthesisConfig) -> Stage:
         "prompts": prompts,
         "scaling": run.scaling.model_dump(),
     }
-    return deploy.Deploy(_model(config, "deploy"), _model(config, "distract", "deploy"), provenance, config.split)
+    distracting = _model(config, "distract", "deploy")
+    return deploy.Deploy(_model(config, "deploy"), distracting, provenance, config.split, prompts["deploy"])
 
 
 def _check(config: SynthesisConfig, last: Environment) -> None:

@@ -10,14 +10,13 @@ from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work, make, steps_text
 from ftrl.synthesis.verify import Rejection
 
-PROMPT = "integrate.v1"
-
 
 class Integrate:
     """The stage; a single tool has nothing to be merged with, and passes through."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, words: str) -> None:
         self._model = model
+        self._words = words
 
     async def __call__(self, work: Work[Toolset]) -> Work[Toolset] | Rejection:
         """The tools with overlaps merged."""
@@ -25,7 +24,7 @@ class Integrate:
         if len(before.tools) == 1:
             return work
         made = before.decomposition
-        asked = prompt(PROMPT, ToolsForm, question=made.question, steps=steps_text(made), tools=form_of(before))
+        asked = prompt(self._words, ToolsForm, question=made.question, steps=steps_text(made), tools=form_of(before))
         return await make(
             self._model,
             work,

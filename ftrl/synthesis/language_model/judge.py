@@ -11,8 +11,6 @@ from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work, make, steps_text
 from ftrl.synthesis.verify import Rejection
 
-PROMPT = "judge.v1"
-
 
 class Verdict(Form):
     """What the judge finds. A verdict that can't be read is none: the item is rejected."""
@@ -24,14 +22,15 @@ class Verdict(Form):
 class Judge:
     """The stage."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, words: str) -> None:
         self._model = model
+        self._words = words
 
     async def __call__(self, work: Work[Toolset]) -> Work[Toolset] | Rejection:
         """The same tools, if the judge finds them sound."""
         made = work.product
         asked = prompt(
-            PROMPT,
+            self._words,
             Verdict,
             question=made.decomposition.question,
             answer=made.decomposition.answer,

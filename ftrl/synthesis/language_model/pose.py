@@ -15,9 +15,6 @@ from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work, make
 from ftrl.synthesis.verify import Rejection
 
-PROMPT_OF_TEXT = "pose_from_document.v1"
-PROMPT_OF_TOPIC = "pose_from_topic.v1"
-
 _LONGEST_QUESTION = 600
 
 SHAPES = {
@@ -31,19 +28,20 @@ SHAPES = {
 
 
 class Pose:
-    """The stage; questions that were given pass through."""
+    """The stage, for runs that are not given questions."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, words: str) -> None:
         self._model = model
+        self._words = words
 
     async def __call__(self, work: Work[Occasion]) -> Work[Posed] | Rejection:
         """A question for an occasion."""
         given = work.product
         shape, number = SHAPES[given.scenario], str(given.number)
         if given.source is not None:
-            asked = prompt(PROMPT_OF_TEXT, QuestionForm, shape=shape, number=number, source=given.source)
+            asked = prompt(self._words, QuestionForm, shape=shape, number=number, source=given.source)
         else:
-            asked = prompt(PROMPT_OF_TOPIC, QuestionForm, shape=shape, number=number, topic=given.topic or "")
+            asked = prompt(self._words, QuestionForm, shape=shape, number=number, topic=given.topic or "")
 
         def product(form: QuestionForm) -> Posed:
             question, answer = form.question.strip(), form.answer.strip()

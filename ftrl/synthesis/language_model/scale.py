@@ -11,9 +11,6 @@ from ftrl.synthesis.language_model.stage import Work, make, steps_text
 from ftrl.synthesis.scale import Scaling, extension_broken, scaling_broken
 from ftrl.synthesis.verify import Rejection
 
-PROMPT = "scale.v1"
-PROMPT_OF_DISTRACTORS = "distract.v1"
-
 
 class Scale:
     """The stage.
@@ -22,9 +19,13 @@ class Scale:
         model: makes the tools grow.
         distracting: adds others.
         scaling: which operators, and how strong.
+        words: the prompts of both.
     """
 
-    def __init__(self, model: LanguageModel, distracting: LanguageModel, scaling: Scaling) -> None:
+    def __init__(
+        self, model: LanguageModel, distracting: LanguageModel, scaling: Scaling, words: tuple[str, str]
+    ) -> None:
+        self._words, self._words_of_distractors = words
         self._model = model
         self._distracting = distracting
         self._scaling = scaling
@@ -40,7 +41,7 @@ class Scale:
         before, scaling = work.product, self._scaling
         made = before.decomposition
         asked = prompt(
-            PROMPT,
+            self._words,
             ToolsForm,
             operators=operators_text(scaling),
             question=made.question,
@@ -60,7 +61,7 @@ class Scale:
         before, scaling = work.product, self._scaling
         made = before.decomposition
         asked = prompt(
-            PROMPT_OF_DISTRACTORS,
+            self._words_of_distractors,
             DistractorsForm,
             count=str(scaling.distractors),
             near=str(min(scaling.near_misses, scaling.distractors)),

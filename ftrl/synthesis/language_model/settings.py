@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ftrl.llm import ModelSettings
+from ftrl.synthesis.language_model.prompts import CURRENT
 from ftrl.synthesis.scale import Scaling
 
 ROLES = ("pose", "decompose", "document", "integrate", "scale", "distract", "judge", "deploy")
@@ -26,6 +27,9 @@ class LanguageModelRun(BaseModel):
     model: ModelSettings = Field(description="The model of every role that has none of its own.")
     models: dict[str, ModelSettings] = Field(default_factory=dict, description="Models by role.")
     scaling: Scaling = Field(default_factory=Scaling)
+    prompts: dict[str, str] = Field(
+        default_factory=dict, description="Versions of prompts by name, where not the current one: deploy: deploy.v1."
+    )
     judge: bool = Field(default=False, description="Have a model look over each toolset before its code is written.")
     budget_tokens: int | None = Field(default=None, ge=1, description="The most tokens this store may cost in all.")
     budget_usd: float | None = Field(default=None, gt=0, description="The most dollars this store may cost in all.")
@@ -41,7 +45,13 @@ class LanguageModelRun(BaseModel):
             raise ValueError("give one of --questions, --documents and --topics")
         if unknown := sorted(set(self.models) - set(ROLES)):
             raise ValueError(f"there is no role {', '.join(unknown)}; the roles are {', '.join(ROLES)}")
+        if unknown := sorted(set(self.prompts) - set(CURRENT)):
+            raise ValueError(f"there is no prompt {', '.join(unknown)}; the prompts are {', '.join(CURRENT)}")
         return self
+
+    def prompt(self, name: str) -> str:
+        """The version of a prompt."""
+        return self.prompts.get(name, CURRENT[name])
 
     def settings(self, role: str) -> ModelSettings:
         """The model of a role."""

@@ -53,7 +53,7 @@ def test_every_good_question_becomes_an_environment_of_its_scenario(config, serv
         assert environment.provenance["index"] == index
         assert len(environment.tools) > len(environment.provenance["distractors"]) > 0
         assert environment.provenance["models"]["deploy"] == "openai-api/local/scripted"
-        assert environment.provenance["prompts"]["deploy"] == "deploy.v1"
+        assert environment.provenance["prompts"]["deploy"] == "deploy.v2"
 
 
 def test_spending_is_counted_to_the_token_per_stage_and_per_environment(config, server):

@@ -16,6 +16,19 @@ from pydantic import BaseModel
 
 from ftrl.llm import Prompt, answer_schema
 
+CURRENT = {
+    "pose_from_document": "pose_from_document.v1",
+    "pose_from_topic": "pose_from_topic.v1",
+    "decompose": "decompose.v1",
+    "document": "document.v1",
+    "integrate": "integrate.v1",
+    "scale": "scale.v1",
+    "distract": "distract.v1",
+    "judge": "judge.v1",
+    "deploy": "deploy.v2",
+}
+"""The version of each prompt that is used unless another is named. Older ones stay, for what was recorded with them."""
+
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _BREAK = "<!-- user -->\n"
 
