@@ -98,16 +98,17 @@ def test_a_job_whose_output_would_be_lost_fails_with_a_sentence(cluster: dict[st
 
 
 def test_a_job_that_is_stopped_says_so_and_how_to_go_on(cluster: dict[str, str], tmp_path: Path) -> None:
-    config = configuration(tmp_path, out=str(tmp_path / "tasks"), count=200, workers=1)
+    config = configuration(tmp_path, out=str(tmp_path / "tasks"), count=5000, workers=1)
     job = f"stopped-{os.getpid()}"
     assert submitted(cluster, config, "--no-wait", "--submission-id", job).returncode == 0
     deadline = time.monotonic() + 120
-    while "of 200 items" not in (logs := run("ray", "job", "logs", job, environment=cluster).stdout):
+    while "of 5000 items" not in (logs := run("ray", "job", "logs", job, environment=cluster).stdout):
         assert time.monotonic() < deadline, logs
         time.sleep(0.2)
     stopped = run("ray", "job", "stop", job, environment=cluster)
     logs = run("ray", "job", "logs", job, environment=cluster).stdout
     assert "stopped by SIGTERM; what was finished is kept: submit the same job again to go on" in logs, stopped.stdout
+    assert len(EnvironmentStore.open(str(tmp_path / "tasks"))) > 0, "what was settled is committed"
     assert "STOPPED" in run("ray", "job", "status", job, environment=cluster).stdout.upper()
 
 
