@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -48,10 +51,24 @@ def test_every_environment_with_a_known_defect_is_rejected_by_a_rule_that_fits(s
     assert not wrong, "\n".join(wrong)
 
 
+def ambiguous(made: Candidate) -> bool:
+    """Whether a call that means something else happens to bring a gold. The generator can't always know; a few do."""
+    golds = [gold.value for gold in made.environment.golds]
+    for name, deployment in made.deployments.items():
+        tool: dict[str, Any] = {}
+        exec(deployment.source, tool)
+        for arguments in deployment.near:
+            with contextlib.suppress(LookupError, ValueError, TypeError):
+                told = json.dumps(tool[name](**arguments), ensure_ascii=False)
+                if any(gold in told for gold in golds):
+                    return True
+    return False
+
+
 @pytest.mark.parametrize("number", [60, pytest.param(500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("style", ["compact", "rich"])
 def test_nothing_sound_is_rejected(sandbox, style, number):
-    sound = itertools.islice(sound_ones(style, 23), number)
+    sound = itertools.islice((made for made in sound_ones(style, 23) if not ambiguous(made)), number)
     rejected = []
     while few := list(itertools.islice(sound, 50)):
         rejected += [verdict for verdict in verify(few, sandbox) if not isinstance(verdict, Verified)]

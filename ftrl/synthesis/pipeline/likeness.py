@@ -15,7 +15,7 @@ import numpy as np
 
 from ftrl.synthesis.pipeline.sketch import PERMUTATIONS, Signature, Sketch, text_similarity
 
-CACHE_KB = 16_384
+CACHE_KB = 4_096
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from ftrl.synthesis.pipeline.sketch import Sketch, sketch
 from ftrl.synthesis.verify import Rejection, Verified, verify
 
 
+CACHE_BYTES = 4 << 20
+"""For results of golden calls, which are wanted again in the same minute, for the golden trajectory."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """An environment that holds, ready for the store.
@@ -39,7 +43,7 @@ class VerifyStage:
     """
 
     def __init__(self, workers: int, exclude: tuple[str, ...]) -> None:
-        self._sandbox = Sandbox(workers=workers)
+        self._sandbox = Sandbox(workers=workers, cache_bytes=CACHE_BYTES)
         self._contamination = Contamination(exclude)
 
     async def __call__(self, candidates: Sequence[Candidate]) -> list[Finished | Rejection]:
