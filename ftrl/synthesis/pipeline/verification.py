@@ -13,7 +13,6 @@ from ftrl.synthesis.pipeline.contamination import Contamination
 from ftrl.synthesis.pipeline.sketch import Sketch, sketch
 from ftrl.synthesis.verify import Rejection, Verified, verify
 
-
 CACHE_BYTES = 4 << 20
 """For results of golden calls, which are wanted again in the same minute, for the golden trajectory."""
 
