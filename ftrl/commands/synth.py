@@ -12,7 +12,7 @@ from ftrl.environments.schema import Scenario
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
-    from ftrl.synthesis import SynthesisConfig, SynthesisReport
+    from ftrl.synthesis import SynthesisReport
 
 
 def register(app: typer.Typer) -> None:
@@ -183,7 +183,7 @@ def synth(
         report = synthesize(config, shown)
     if record is not None:
         write_recording(config, record)
-    print(report.model_dump_json(indent=2) if as_json else _summary(report, config))
+    print(report.model_dump_json(indent=2) if as_json else _summary(report))
 
 
 def _range(text: str | None, field: str) -> tuple[int, int] | None:
@@ -196,7 +196,7 @@ def _range(text: str | None, field: str) -> tuple[int, int] | None:
         raise InputError(f"'{text}' is no range; write it as 2-4", field=field) from error
 
 
-def _summary(report: SynthesisReport, config: SynthesisConfig) -> str:
+def _summary(report: SynthesisReport) -> str:
     rate = report.accepted / report.seconds if report.seconds else 0.0
     lines = [f"{report.accepted} environments written to {report.out} in {report.seconds:.1f} s ({rate:.0f}/s)"]
     if report.kept:
@@ -210,6 +210,6 @@ def _summary(report: SynthesisReport, config: SynthesisConfig) -> str:
     if report.given_up:
         lines.append(f"  {report.given_up} items were given up: every attempt was rejected")
     lines += [f"    {example}" for example in report.examples]
-    lines += spent_lines(config, report.kept + report.accepted)
+    lines += spent_lines(report)
     lines += [f"  {'mean ' + name.replace('_', ' '):<32}{value:>9.2f}" for name, value in report.means.items()]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from ftrl.errors import InputError
 
 if TYPE_CHECKING:
     from ftrl.llm import ModelSettings, Price
-    from ftrl.synthesis import SynthesisConfig
+    from ftrl.synthesis import SynthesisConfig, SynthesisReport
     from ftrl.synthesis.language_model.settings import LanguageModelRun
 
 
@@ -138,20 +138,16 @@ def write_recording(config: SynthesisConfig, path: str) -> None:
     record_to(path, iter(ExchangeFolder(exchange_folder(config))), header)
 
 
-def spent_lines(config: SynthesisConfig, accepted: int) -> list[str]:
+def spent_lines(report: SynthesisReport) -> list[str]:
     """What the store's environments have cost, stage by stage."""
-    if config.language_model is None or config.language_model.replay is not None:
+    if not report.ledger:
         return []
-    from ftrl.llm import ExchangeFolder, ledger
-    from ftrl.synthesis.language_model.generator import exchange_folder
-
     lines = [f"  {'asked of models':<22}{'calls':>7}{'read':>12}{'written':>10}{'dollars':>10}{'seconds':>9}"]
-    totals = ledger(ExchangeFolder(exchange_folder(config)))
-    for name, sums in totals.items():
+    for name, sums in report.ledger.items():
         money = "unknown" if sums.usd is None else f"{sums.usd:.4f}"
         lines.append(f"    {name:<20}{sums.calls:>7}{sums.input:>12,}{sums.output:>10,}{money:>10}{sums.seconds:>9.1f}")
-    whole = totals["all"]
-    if accepted:
+    whole = report.ledger["all"]
+    if accepted := report.kept + report.accepted:
         money = "an unknown amount of money" if whole.usd is None else f"${whole.usd / accepted:.4f}"
         lines.append(f"    each accepted environment: {whole.tokens / accepted:,.0f} tokens, {money}")
     if whole.uncounted:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftrl.environments.schema import Scenario
+from ftrl.llm import Totals
 from ftrl.synthesis.language_model.settings import LanguageModelRun
 from ftrl.synthesis.tables.style import StyleName
 
@@ -120,6 +121,7 @@ class SynthesisReport(BaseModel):
             golden_calls: per accepted environment.
         stages: what each stage did, in their order.
         seconds: wall clock, all starting included.
+        ledger: what was asked of models for the whole store, by stage and under ``all``; nothing where none was asked.
     """
 
     out: str
@@ -135,6 +137,7 @@ class SynthesisReport(BaseModel):
     means: dict[str, float] = Field(default_factory=dict)
     stages: list[StageReport] = Field(default_factory=list)
     seconds: float = 0.0
+    ledger: dict[str, Totals] = Field(default_factory=dict)
 
     @property
     def acceptance(self) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftrl import storage
 from ftrl.environments.schema import Environment
 from ftrl.errors import InputError
-from ftrl.llm import ExchangeFolder, Exchanges, LanguageModel, Totals, read_recording
+from ftrl.llm import ExchangeFolder, Exchanges, LanguageModel, Totals, ledger, read_recording
 from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.language_model import decompose, deploy, document, integrate, judge, pose, scale
 from ftrl.synthesis.language_model.given import Occasion, given_of, read_given
@@ -53,7 +53,7 @@ def language_model_generator(config: SynthesisConfig) -> Generator:
     first, *others = made
     specs = [_spec(config, first, partial(_Begin, config, made[first]))]
     specs += [_spec(config, name, partial(made[name], config)) for name in others]
-    return Generator(stages=tuple(specs), items=items, check=partial(_check, config))
+    return Generator(stages=tuple(specs), items=items, check=partial(_check, config), ledger=partial(_ledger, config))
 
 
 def exchange_folder(config: SynthesisConfig) -> str:
@@ -135,6 +135,11 @@ def _deploy(config: SynthesisConfig) -> Stage:
     }
     distracting = _model(config, "distract", "deploy")
     return deploy.Deploy(_model(config, "deploy"), distracting, provenance, config.split, prompts["deploy"])
+
+
+def _ledger(config: SynthesisConfig) -> dict[str, Totals]:
+    """Of the record; what is played back costs nothing."""
+    return {} if run_of(config).replay is not None else ledger(ExchangeFolder(exchange_folder(config)))
 
 
 def _check(config: SynthesisConfig, last: Environment) -> None:

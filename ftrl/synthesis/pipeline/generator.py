@@ -9,6 +9,7 @@ from functools import partial
 
 from ftrl.environments import Environment
 from ftrl.errors import InputError
+from ftrl.llm import Totals
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.pipeline.stage import Item, StageSpec
@@ -36,6 +37,7 @@ class Generator:
         check: refuses to go on behind the last environment of a store that other options have made.
         attempts: how often a rejected item is begun anew, the first time included.
         ray: whether the stages need Ray, however small the run.
+        ledger: what was asked of models for the whole store, by stage.
     """
 
     stages: tuple[StageSpec, ...]
@@ -43,6 +45,7 @@ class Generator:
     check: Callable[[Environment], None]
     attempts: int = 1
     ray: bool = False
+    ledger: Callable[[], dict[str, Totals]] = dict
 
 
 def generator_of(config: SynthesisConfig) -> Generator:

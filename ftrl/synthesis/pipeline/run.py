@@ -63,7 +63,7 @@ def synthesize(config: SynthesisConfig, progress: Progress | None = None) -> Syn
     with ray_session() if on_ray else nullcontext() as ray:
         run = _Run(config, generator, ray, tally, progress, started)
         asyncio.run(run.go(kept, first))
-    report = run.report(end=True)
+    report = run.report(end=True).model_copy(update={"ledger": generator.ledger()})
     if report.candidates and not report.accepted:
         raise FtrlError(f"none of {report.candidates} candidates was accepted; the first: {report.examples[0]}")
     return report

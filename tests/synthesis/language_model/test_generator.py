@@ -58,8 +58,8 @@ def test_every_good_question_becomes_an_environment_of_its_scenario(config, serv
 
 def test_spending_is_counted_to_the_token_per_stage_and_per_environment(config, server):
     made = config(DEEP, model={"price": {"input": 2.0, "output": 8.0}})
-    synthesize(made)
-    totals = ledger(ExchangeFolder(exchange_folder(made)))
+    totals = synthesize(made).ledger
+    assert totals == ledger(ExchangeFolder(exchange_folder(made)))
     assert list(totals) == ["decompose", "deploy", "document", "integrate", "scale", "all"]
     assert (totals["all"].input, totals["all"].output) == (server.input_tokens, server.output_tokens)
     assert totals["all"].usd == pytest.approx((2 * server.input_tokens + 8 * server.output_tokens) / 1e6)
