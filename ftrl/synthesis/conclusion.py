@@ -110,17 +110,19 @@ def _why_not(answer: str, rule: Rule, named: Sequence[Step], known: dict[str, St
 
 
 def _extreme(answer: str, rule: Rule, named: Sequence[Step], known: dict[str, Step]) -> str | None:
-    keys = [(_moment if rule in _IN_TIME else number_in)(step.answer) for step in named]
-    if any(key is None for key in keys):
+    key = _moment if rule in _IN_TIME else number_in
+    keys = [key(step.answer) for step in named]
+    values = [each for each in keys if each is not None]
+    if len(values) < len(keys):
         return "not all of these can be compared"
-    values = [key for key in keys if key is not None]
     choose: Callable[[list[Decimal]], Decimal] = _VALUES.get(rule) or _OWNERS[rule]
     best = choose(values)
     winners = [step for step, value in zip(named, values, strict=True) if value == best]
     if len(winners) > 1:
         return "there is a tie"
     if rule in _VALUES:
-        return None if matches_strict(answer, winners[0].answer) else f"it should be {winners[0].answer}"
+        same = matches_strict(answer, winners[0].answer) or key(answer) == best
+        return None if same else f"it should be {winners[0].answer}"
     if not _owns(winners[0], answer, known):
         return f"'{answer}' stands neither in {winners[0].id} nor in what it depends on"
     others = [step.id for step in named if step is not winners[0] and _owns(step, answer, known)]

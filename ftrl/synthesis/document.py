@@ -16,7 +16,7 @@ from ftrl.synthesis.conclusion import day_in, days_in
 from ftrl.synthesis.decompose import Decomposition
 from ftrl.synthesis.finding import Finding, tells
 
-NEAR = 0.8
+NEAR = 0.85
 """Documents that share so much of their words are near-duplicates."""
 
 
@@ -246,7 +246,10 @@ def near_duplicates(tools: Sequence[dict[str, Json]]) -> Iterator[tuple[str, str
 
 
 def _words(tool: dict[str, Json]) -> set[str]:
-    """Of name, description and names of parameters: their descriptions are alike wherever conventions are kept."""
+    """Of the name but for its verb, of the description, and of the names of parameters.
+
+    Other descriptions of parameters are alike wherever conventions are kept, and of verbs there are many for one thing.
+    """
     function = tool["function"]
-    names = [function["name"], *function["parameters"]["properties"]]
+    names = [function["name"].partition("_")[2], *function["parameters"]["properties"]]
     return set(tokens_of(" ".join([*names, function["description"]]).replace("_", " ")))
