@@ -9,7 +9,8 @@ Everything runs in the same minutes on the same machine, so that the ratios hold
   that Ray gives its workers (on a busy machine they would lose against a process of ordinary priority);
 * *N workers*: ``ftrl synth --workers N``, on Ray actors, as a process of its own whose memory is watched.
 
-Memory is that of the driver (peak RSS), and of the actors and their sandboxes (largest sum seen).
+Memory is that of the driver (peak RSS), and of the actors and their sandboxes (largest sum seen). CPU time is theirs,
+too: it tells what an environment costs, and whether a second worker makes it dearer, on machines where others work.
 """
 
 from __future__ import annotations
@@ -110,18 +111,20 @@ def through_the_pipeline(out: Path, count: int, workers: int, style: str) -> dic
         "per_second": round(report["accepted"] / report["seconds"], 1),
         "driver_peak_mb": watch.driver,
         "actors_peak_mb": watch.actors,
+        "cpu_ms_each": round(1000 * sum(watch.seconds.values()) / max(1, report["accepted"]), 1),
         "stages": {stage["name"]: round(stage["seconds"], 1) for stage in report["stages"]},
     }
 
 
 class Watch(threading.Thread):
-    """Looks at the memory of a process and of its actors, twice a second."""
+    """Looks at the memory and CPU time of a process and of its actors, twice a second."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._process = psutil.Process(pid)
         self.ended = threading.Event()
         self.driver = self.actors = 0
+        self.seconds: dict[int, float] = {}
 
     def run(self) -> None:
         while not self.ended.wait(0.5):
@@ -130,16 +133,19 @@ class Watch(threading.Thread):
                 children = self._process.children(recursive=True)
             except psutil.NoSuchProcess:
                 return
-            self.actors = max(self.actors, sum(map(proportional, children)) // MB)
+            self.actors = max(self.actors, sum(map(self._looked_at, children)) // MB)
+            self._looked_at(self._process)
 
-
-def proportional(process: psutil.Process) -> int:
-    """Bytes of a stage's actor or of its sandbox; 0 for Ray's own processes. Shared pages count by their share."""
-    try:
-        words = " ".join(process.cmdline())
-        return int(process.memory_full_info().pss) if "StageHost" in words or "ftrl" in words else 0
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0
+    def _looked_at(self, process: psutil.Process) -> int:
+        """Bytes of a stage's actor or of its sandbox; 0 for Ray's own processes. Shared pages count by their share."""
+        try:
+            words = " ".join(process.cmdline())
+            if "StageHost" not in words and "ftrl" not in words:
+                return 0
+            self.seconds[process.pid] = sum(process.cpu_times()[:4])
+            return int(process.memory_full_info().pss)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return 0
 
 
 def audited(out: Path, count: int) -> dict[str, Any]:
