@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import queue
 import resource
 import threading
@@ -28,6 +29,10 @@ from ftrl.sandbox import Sandbox
 
 MOST_FAULTS_IN_A_ROW = 20
 """When this many episodes (or all in flight, if those are more) fail one after the other, the provider is down."""
+
+COLLECTOR = (50_000, 20, 20)
+"""Python looks for cycles this seldom meanwhile. Thousands of episodes are hundreds of thousands of objects, none of
+them in a cycle: looking at them again and again took a fifth of all CPU."""
 
 FILES_BESIDE_CONNECTIONS = 256
 
@@ -58,6 +63,8 @@ class ProviderFleet:
 
     def __enter__(self) -> ProviderFleet:
         _allow_connections(self._capacity)
+        self._collector = gc.get_threshold()
+        gc.set_threshold(*COLLECTOR)
         self._dialogues: Dialogues = open_dialogues(model_settings(self._config))
         self._policy = ProviderPolicy(self._dialogues, self._identity)
         self._sandbox = Sandbox(self._config.engine.sandbox_workers)
@@ -73,6 +80,7 @@ class ProviderFleet:
         self._thread.join()
         self._loop.close()
         self._sandbox.close()
+        gc.set_threshold(*self._collector)
 
     def play(self, leases: Iterable[Lease], *, tick: Callable[[], None], seconds: float = 1.0) -> Iterator[Trajectory]:
         """Finished episodes as they come; never one that failed through a fault of ours.
