@@ -178,7 +178,8 @@ def synth(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(str(first["msg"]).removeprefix("Value error, "), field=str(first["loc"][0])) from error
+        field = str(first["loc"][0]) if first["loc"] else None
+        raise InputError(str(first["msg"]).removeprefix("Value error, "), field=field) from error
     with SynthesisShown(config.count) as shown:
         report = synthesize(config, shown)
     if record is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Price(BaseModel):
@@ -22,7 +22,6 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(
-        pattern=r"^[^/\s]+/\S+$",
         description="Provider and name, as Inspect spells them: openai/NAME, anthropic/NAME, google/NAME, "
         "vllm/NAME, or openai-api/SERVICE/NAME for any server that speaks OpenAI's protocol.",
     )
@@ -44,6 +43,14 @@ class ModelSettings(BaseModel):
     retries: int = Field(
         default=6, ge=0, description="How often a request is made again that failed for no reason of its own."
     )
+
+    @field_validator("model")
+    @classmethod
+    def _names_a_provider(cls, value: str) -> str:
+        provider, _, name = value.partition("/")
+        if not provider or not name or value.split() != [value]:
+            raise ValueError(f"'{value}' names no provider and model; write PROVIDER/NAME, such as openai/NAME")
+        return value
 
     def deciding(self) -> dict[str, Any]:
         """What can change an answer."""
