@@ -99,6 +99,10 @@ def synth(
     ] = None,
     required: Annotated[float | None, typer.Option(help="Share of these that have to be given, 0 to 1.")] = None,
     types: Annotated[float | None, typer.Option(help="Share of tools that take lists and objects, 0 to 1.")] = None,
+    like: Annotated[
+        str | None, typer.Option(help="A JSONL file of solve rates: more is made of what is solved sometimes.")
+    ] = None,
+    like_tasks: Annotated[str | None, typer.Option(help="The store that the ids in that file are of.")] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(help="Evaluation TASKS that nothing may overlap with; may be given more than once."),
@@ -170,6 +174,8 @@ def synth(
                 "expansions": expansions,
                 "required": required,
                 "types": types,
+                "like": like,
+                "like_tasks": like_tasks,
                 "language_model": language_model,
                 "exclude": tuple(exclude or ()),
                 "workers": workers,

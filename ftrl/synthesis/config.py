@@ -61,6 +61,10 @@ class SynthesisConfig(BaseModel):
     types: float | None = Field(
         default=None, ge=0, le=1, description="Type generalisation: share of tools that take lists and objects."
     )
+    like: str | None = Field(
+        default=None, description="Solve rates, a task a line: more is made of what is solved sometimes."
+    )
+    like_tasks: str | None = Field(default=None, description="The tasks that the ids in these lines are of.")
     language_model: LanguageModelRun | None = Field(default=None, description="What the llm generator is given.")
     exclude: tuple[str, ...] = Field(
         default=(), description="Evaluation sets, as TASKS: nothing that overlaps with them is accepted."

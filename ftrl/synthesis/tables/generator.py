@@ -18,6 +18,7 @@ from ftrl.environments.schema import Environment, Gold, Scenario, SubQuestion, s
 from ftrl.errors import InputError
 from ftrl.synthesis.candidate import Candidate, Deployment
 from ftrl.synthesis.config import SynthesisConfig
+from ftrl.synthesis.tables.adaptive import drawn, weights
 from ftrl.synthesis.tables.decompose import Decomposition, decompose
 from ftrl.synthesis.tables.deploy import deploy
 from ftrl.synthesis.tables.document import document
@@ -63,6 +64,10 @@ def opened_facts(config: SynthesisConfig) -> Iterator[Facts]:
     """
     if config.table_schema is not None and not config.tables:
         raise InputError("a schema says something about tables; name them with --tables", field="schema")
+    if config.like_tasks is not None and config.like is None:
+        raise InputError("--like-tasks says where the tasks of --like are; give that, too", field="like_tasks")
+    if config.like is not None:
+        weights(config.like, config.like_tasks)
     if not config.tables:
         yield World(config.seed, config.split, style_of(config).wide)
         return
@@ -108,12 +113,16 @@ def build(config: SynthesisConfig, facts: Facts, index: int, attempt: int) -> Ca
     Raises:
         NothingToAsk: no question was found.
     """
-    style = style_of(config)
-    rng = Random(":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else [])))))
-
+    item = ":".join(map(str, (config.seed, config.split, index, *([attempt] if attempt else []))))
+    rng = Random(item)
+    scenario, style = scenario_of(config, index), style_of(config)
+    if config.like is not None:
+        # A stream of its own, so that an item without it is what it would have been.
+        wanted = drawn(weights(config.like, config.like_tasks), Random(f"like:{item}"))
+        scenario, style = (wanted.scenario, wanted.turned(style)) if wanted else (scenario, style)
     for draw in range(_DRAWS):
         try:
-            decomposition, toolset, deployments = _stages(facts, scenario_of(config, index), style, rng)
+            decomposition, toolset, deployments = _stages(facts, scenario, style, rng)
             break
         except NothingToAsk:
             if draw == _DRAWS - 1:

@@ -82,7 +82,7 @@ class Paths:
                 choice = ()
                 if isinstance(leads_to, Kind):
                     choice = self._about(leads_to) if querying else facts.relations_of(leads_to)
-            if len(path) == hops and not (wanted and all(relation.query is None for relation in path)):
+            if len(path) == hops and not (wanted and not _takes_more(path)):
                 return path
         return []
 
@@ -90,6 +90,13 @@ class Paths:
         if not self._queries:
             return self._facts.relations_of(kind)
         return (*self._facts.relations_of(kind), *self._facts.queries_of(kind))
+
+
+def _takes_more(path: Sequence[Relation]) -> bool:
+    """Whether something on the path is more than looked up, or its last figure can be turned into another."""
+    last = path[-1].object
+    turns = isinstance(last, Quantity) and last.whole and bool(last.units or last.each)
+    return turns or any(relation.query is not None for relation in path)
 
 
 def _fits(relation: Relation, hops_left: int, comparable: bool) -> bool:

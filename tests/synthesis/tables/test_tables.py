@@ -158,13 +158,18 @@ def test_with_every_operator_off_a_tool_takes_its_subject_and_nothing_else(candi
 
 
 def test_functional_generalisation_makes_tools_that_tell_several_things_by_a_field(candidate):
-    for index in range(8):
+    several = steps = 0
+    for index in range(12):
         environment = candidate(Scenario.MULTI_HOP, index, **{**OFF, "functional": 1}).environment
         for step in environment.trace:
+            steps += 1
             tool = next(t["function"] for t in environment.tools if t["function"]["name"] == step.tool)
-            (field,) = (name for name, one in tool["parameters"]["properties"].items() if "enum" in one)
-            assert step.arguments[field] in tool["parameters"]["properties"][field]["enum"]
-            assert len(tool["parameters"]["properties"][field]["enum"]) >= 2
+            for name, schema in tool["parameters"]["properties"].items():
+                if "enum" in schema:
+                    assert step.arguments[name] in schema["enum"]
+                    assert len(schema["enum"]) >= 2
+                    several += 1
+    assert several >= 0.8 * steps  # a kind that has nothing else to tell stays as it is
 
 
 def test_two_things_of_one_kind_are_merged_into_one_tool_and_the_golds_follow(candidate):
