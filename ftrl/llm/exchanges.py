@@ -7,10 +7,12 @@ several answers to the same question). Two questions with one key are one questi
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -189,7 +191,7 @@ def read_recording(path: str) -> Recording:
     Raises:
         InputError: there is no such file, or it is not a recording that this version reads.
     """
-    lines = storage.json_lines(path)
+    lines = _lines(path)
     _, header = next(lines, (0, {}))
     if header.get("recording") != "ftrl-exchanges" or header.get("format") != FORMAT:
         raise InputError("this is no recording of exchanges that this version can play", file=path, line=1)
@@ -206,18 +208,35 @@ def record_to(path: str, exchanges: Iterator[Exchange], header: Mapping[str, Any
     """Pack exchanges into one file, a line each, ordered by key; returns how many.
 
     Args:
-        path: of the recording.
+        path: of the recording; compressed if it ends in ``.gz``.
         exchanges: in the order of their keys.
         header: written into the first line, for whoever plays it back.
     """
     count = 0
-    with storage.writing(path) as file:
+    with storage.writing(path) as plain, _packed(plain, path) as file:
         first = {"recording": "ftrl-exchanges", "format": FORMAT, **header}
         file.write(json.dumps(first, ensure_ascii=False, sort_keys=True).encode() + b"\n")
         for exchange in exchanges:
             file.write(exchange.model_dump_json().encode("utf-8", "surrogatepass") + b"\n")
             count += 1
     return count
+
+
+def _packed(file: IO[bytes], path: str) -> AbstractContextManager[IO[bytes]]:
+    """What is written to a recording on its way to the file; without a time, so that the same is the same."""
+    return gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if path.endswith(".gz") else nullcontext(file)
+
+
+def _lines(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    if not path.endswith(".gz"):
+        yield from storage.json_lines(path)
+        return
+    try:
+        texts = gzip.decompress(storage.read_bytes(path)).splitlines()
+        for number, text in enumerate(texts, start=1):
+            yield number, json.loads(text)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"this is no compressed recording ({error})", file=path) from error
 
 
 def _exchange(data: bytes, name: str, line: int | None = None) -> Exchange:

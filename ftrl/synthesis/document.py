@@ -172,16 +172,18 @@ def arguments_broken(
 
 def leaks(trace: Sequence[SubQuestion], tools: Sequence[dict[str, Json]]) -> Iterator[Finding]:
     """Whether a document tells an answer, or what it would have to be asked for."""
+    choices = {tool["function"]["name"]: list(_choices(tool["function"]["parameters"])) for tool in tools}
     for tool in tools:
         name = tool["function"]["name"]
         text = json.dumps(tool, ensure_ascii=False)
-        choices = list(_choices(tool["function"]["parameters"]))
         for step in trace:
             if tells(text, step.answer):
                 yield "gold_in_document", f"the document of {name} contains {step.answer}, the answer of {step.id}"
         for step in trace:
+            # What a call chooses from its own document is no secret in any other.
+            open_to_all = {str(choice) for choice in choices[step.tool] + choices[name]}
             for value in leaves_of(step.arguments):
-                if isinstance(value, str) and value not in choices and not _common(value) and tells(text, value):
+                if isinstance(value, str) and value not in open_to_all and not _common(value) and tells(text, value):
                     fault = f"the document of {name} contains '{value}', an argument of the call of {step.id}"
                     yield "argument_in_document", fault
 

@@ -240,9 +240,10 @@ def test_what_is_in_the_record_costs_nothing_more(model):
     assert isinstance(asked(model(budget)), Capital)
 
 
-def test_a_recording_answers_without_a_model(model, server, tmp_path):
+@pytest.mark.parametrize("name", ["recording.jsonl", "recording.jsonl.gz"])
+def test_a_recording_answers_without_a_model(model, server, tmp_path, name):
     asked(model())
-    path = str(tmp_path / "recording.jsonl")
+    path = str(tmp_path / name)
     assert record_to(path, iter(ExchangeFolder(str(tmp_path / "exchanges"))), {"who": "us"}) == 1
     recording = read_recording(path)
     assert recording.header["who"] == "us"
@@ -272,6 +273,13 @@ def test_a_recording_that_was_tampered_with_is_refused_with_line_and_field(model
     with pytest.raises(InputError) as raised:
         read_recording(str(path))
     assert (raised.value.line, raised.value.field) == (2, field)
+
+
+def test_a_file_that_is_not_compressed_is_no_compressed_recording(tmp_path):
+    path = tmp_path / "x.jsonl.gz"
+    path.write_text("{}")
+    with pytest.raises(InputError, match="no compressed recording"):
+        read_recording(str(path))
 
 
 def test_any_other_file_is_no_recording(tmp_path):

@@ -242,6 +242,21 @@ def test_a_choice_of_the_document_may_be_an_argument_and_may_stand_in_the_docume
     assert toolset_broken(TOOLS.model_copy(update={**documents(0, chosen), **calls})) is None
 
 
+def test_what_one_tool_lets_choose_may_stand_in_the_document_of_another():
+    def choosing(function: dict[str, Any]) -> None:
+        function["parameters"]["properties"]["by"] = {
+            "type": "string",
+            "description": "By whom.",
+            "enum": ["main_crew"],
+        }
+
+    tools = documents(0, choosing)["tools"]
+    tools[1]["function"]["name"] = "get_main_crew_birth_date"
+    calls = calling(0, arguments={"film": "Amber Coast", "by": "main_crew"})["calls"]
+    calls = (calls[0], calls[1].model_copy(update={"tool": "get_main_crew_birth_date"}))
+    assert toolset_broken(TOOLS.model_copy(update={"tools": tools, "calls": calls})) is None
+
+
 def test_the_same_call_cannot_answer_two_sub_questions():
     wide = Decomposition(
         question="Who directed, and who shot, Amber Coast?",
