@@ -172,6 +172,17 @@ def replace_version(path: str | os.PathLike[str], data: bytes, tag: str | None) 
     return written
 
 
+def is_outage(path: str | os.PathLike[str], error: BaseException) -> bool:
+    """Whether an error says that ``path``, on S3, could not be reached or answered with an error of its own."""
+    if is_local(path):
+        return False
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, NoCredentialsError
+
+    if isinstance(error, (FileNotFoundError, PermissionError, NoCredentialsError)):
+        return False
+    return isinstance(error, (OSError, ClientError, ConnectionError, HTTPClientError))
+
+
 _WRITTEN_BY_ANOTHER = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
 
 

@@ -6,7 +6,6 @@ be killed at any moment and gone on with, and nothing is lost but the episodes o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from ftrl.llm import ModelRefused, open_dialogues
 from ftrl.models import check_model_folder, weights_hash
 from ftrl.ray_session import ray_session
 from ftrl.rewards import profile_named
+from ftrl.rollouts.batch import Batch
 from ftrl.rollouts.budget import RunBudget
 from ftrl.rollouts.episode import EpisodeKey
 from ftrl.rollouts.fleet import Fleet, vllm_runs_on_cpu
@@ -30,13 +30,7 @@ from ftrl.rollouts.provider_fleet import ProviderFleet
 from ftrl.rollouts.providers import WITHOUT_SEEDS, is_provider, model_settings
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.store import TrajectoryStore, is_trajectory_store
-from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
-
-COMMIT_EPISODES = 256
-"""Episodes that are committed together at most."""
-
-COMMIT_SECONDS = 5.0
-"""A finished episode waits no longer than about this to be committed."""
+from ftrl.rollouts.trajectory import PolicyIdentity
 
 
 class CollectReport(BaseModel):
@@ -159,7 +153,7 @@ def _run(
     *,
     display: bool,
 ) -> list[tuple[Lease, str]]:
-    batch = _Batch(store)
+    batch = Batch(store)
     with _players(config, identity, len(wanted)) as (fleet, put), Display(tally, silent=not display) as shown:
 
         def tick() -> None:
@@ -180,7 +174,7 @@ def _run(
                 budget.spend(trajectory)
                 batch.add(trajectory)
         finally:
-            batch.commit()
+            batch.finish()
         return fleet.events.given_up
 
 
@@ -208,32 +202,6 @@ def _leases(
             shared = put(environment), put(tasks.sources(environment))
             last = row
         yield Lease(*shared, task=row, key=EpisodeKey(run, iteration, sample))
-
-
-class _Batch:
-    """Finished episodes on their way into the store."""
-
-    def __init__(self, store: TrajectoryStore) -> None:
-        self._store = store
-        self._waiting: list[Trajectory] = []
-        self._since = 0.0
-
-    def add(self, trajectory: Trajectory) -> None:
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting.append(trajectory)
-        if len(self._waiting) >= COMMIT_EPISODES:
-            self.commit()
-
-    def commit_if_due(self) -> None:
-        if self._waiting and time.monotonic() - self._since >= COMMIT_SECONDS:
-            self.commit()
-
-    def commit(self) -> None:
-        # Taken out first: if the store fails (a full disk, say), the clean-up must not try the same again.
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._store.append(waiting)
 
 
 def _store(config: CollectConfig) -> TrajectoryStore:

@@ -415,3 +415,44 @@ def test_a_run_that_is_killed_goes_on_without_loss_or_doubles(bench: Bench, serv
     assert len(counted) == 300
     assert set(counted.values()) == {1}
     assert all(episode.metrics[0].f1 == 1.0 for episode in bench.episodes())
+
+
+@pytest.mark.slow
+def test_a_store_on_s3_may_be_away_for_a_while(bench: Bench, server: ChatServer, tmp_path: Path) -> None:
+    from moto.server import ThreadedMotoServer
+
+    first = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    first.start()
+    _, port = first.get_host_and_port()
+    aws = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment = {**os.environ, **aws, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    make = "import fsspec; fsspec.filesystem('s3').mkdir('away')"
+    subprocess.run([sys.executable, "-c", make], check=True, env=environment)
+    away = threading.Event()
+
+    def answer(request: dict[str, Any]) -> Reply:
+        if len(server.requests) == 60:  # the store was made; nothing is committed yet
+            first.stop()
+            away.set()
+        return solving(request)
+
+    server.answer = answer
+    command = [sys.executable, "-m", "ftrl.cli", "rollout", bench.config(tasks=100).tasks, "--model", LEAN]
+    command += ["--base-url", bench.url, "--out", "s3://away/store", "--in-flight", "4", "--json"]
+    with (tmp_path / "log").open("w") as log:
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
+        assert away.wait(120), (tmp_path / "log").read_text()
+        time.sleep(25)
+        assert run.poll() is None
+        second = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+        second.start()
+        out, _ = run.communicate(timeout=120)
+    second.stop()
+    assert "does not answer" in (tmp_path / "log").read_text()
+    assert json.loads(out)["episodes"] == 100
+    count = "from ftrl.rollouts import TrajectoryStore as T; print(len({t.id for t in T.open('s3://away/store')}))"
+    third = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+    third.start()
+    done = subprocess.run([sys.executable, "-c", count], check=True, env=environment, capture_output=True, text=True)
+    third.stop()
+    assert done.stdout.strip() == "100"
