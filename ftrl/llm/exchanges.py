@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -224,7 +224,10 @@ def record_to(path: str, exchanges: Iterator[Exchange], header: Mapping[str, Any
 
 def _packed(file: IO[bytes], path: str) -> AbstractContextManager[IO[bytes]]:
     """What is written to a recording on its way to the file; without a time, so that the same is the same."""
-    return gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if path.endswith(".gz") else nullcontext(file)
+    if path.endswith(".gz"):
+        packed: Any = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+        return cast(AbstractContextManager[IO[bytes]], packed)
+    return nullcontext(file)
 
 
 def _lines(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
