@@ -347,6 +347,14 @@ def test_a_budget_ends_a_run_in_good_order_and_more_of_it_goes_on(config, server
     assert ids == [environment.id for environment in EnvironmentStore.open(whole.out)]
 
 
+def test_a_changed_prompt_asks_anew_from_its_stage_on(config, server, tmp_path):
+    shared = str(tmp_path / "exchanges")
+    synthesize(config(DEEP, exchanges=shared, prompts={"deploy": "deploy.v1"}))
+    before = len(server.requests)
+    synthesize(config(DEEP, out="other", exchanges=shared))
+    assert {asked.stage for asked in server.requests[before:]} == {"deploy"}
+
+
 def test_documents_become_questions_that_become_environments(config, server, tmp_path):
     text = tmp_path / "bridges.md"
     text.write_text(
