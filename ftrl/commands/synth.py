@@ -53,6 +53,9 @@ def synth(
     model_url: Annotated[str | None, typer.Option(help="llm: the server, as http://localhost:8000/v1.")] = None,
     model_timeout: Annotated[int, typer.Option(help="llm: seconds that one answer may take.")] = 600,
     temperature: Annotated[float | None, typer.Option(help="llm: the provider's own if left out.")] = None,
+    answer_tokens: Annotated[
+        int, typer.Option(help="llm: the longest answer in tokens; less than the context of a small model.")
+    ] = 16_384,
     connections: Annotated[int, typer.Option(help="llm: questions to each stage's model at the same time.")] = 8,
     plain: Annotated[bool, typer.Option("--plain", help="llm: send no schemas, for servers that refuse them.")] = False,
     scaling: Annotated[
@@ -140,6 +143,7 @@ def synth(
                 stage_models=stage_model or [],
                 model_url=model_url,
                 temperature=temperature,
+                answer_tokens=answer_tokens,
                 connections=connections,
                 model_timeout=model_timeout,
                 plain=plain,
