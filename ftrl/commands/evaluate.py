@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from ftrl.commands.playing import (
+    AddressOption,
+    BudgetOption,
     ContextOption,
     EnginesOption,
     InFlightOption,
@@ -14,6 +16,8 @@ from ftrl.commands.playing import (
     LimitOption,
     MaxTurnsOption,
     ModelOption,
+    PriceOption,
+    ReasoningOption,
     ResponseOption,
     TensorOption,
     ThinkingOption,
@@ -51,11 +55,17 @@ def ftrl_test(
     tensor_parallel: TensorOption = 1,
     max_model_len: ContextOption = None,
     in_flight: InFlightOption = None,
+    base_url: AddressOption = None,
+    price: PriceOption = None,
+    budget_usd: BudgetOption = None,
+    reasoning_effort: ReasoningOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Precision, recall and F1 on FTRL tasks, per scenario and on average. Kill it at any time; run it again to go on.
 
     Example: ftrl eval ftrl-test --model DIR --tasks ftrl_test.jsonl --out eval/
+
+    Example: ftrl eval ftrl-test --model openai/NAME --tasks ftrl_test.jsonl --out eval/ --in-flight 64 --budget-usd 20
     """
     from ftrl.evaluation import EvalConfig, evaluate, render_table
     from ftrl.rollouts.settings import settings_from
@@ -76,7 +86,11 @@ def ftrl_test(
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
             in_flight=in_flight,
+            base_url=base_url,
+            price=price,
+            reasoning_effort=reasoning_effort,
         ),
+        budget_usd=budget_usd,
     )
     results = evaluate(config)
     typer.echo(results.model_dump_json(indent=2) if as_json else render_table(results))

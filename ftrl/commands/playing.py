@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ftrl.errors import InputError
+
 TasksArgument = Annotated[str, typer.Argument(help="A store, or a JSONL or Parquet file in the published format.")]
 ModelOption = Annotated[
     str,
@@ -26,6 +28,21 @@ InFlightOption = Annotated[
     int | None,
     typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, else 32."),
 ]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option("--budget-usd", help="Begin no further episode once the provider has taken so many dollars."),
+]
+PriceOption = Annotated[
+    str | None,
+    typer.Option(metavar="IN,OUT", help="Dollars for a million tokens read and generated, such as 0.15,0.60."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option("--base-url", help="Where the provider is: the address of a server of your own, say.")
+]
+ReasoningOption = Annotated[
+    str | None,
+    typer.Option("--reasoning-effort", help="low, medium, high …, for a provider's models that think."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -39,18 +56,21 @@ def playing(
     tensor_parallel: int,
     max_model_len: int | None,
     in_flight: int | None,
+    base_url: str | None,
+    price: str | None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Settings of the episodes and of the engines, as the configurations of rollouts and evaluations take them.
+    """Settings of episodes, engines and providers, as the configurations of rollouts and evaluations take them.
 
     ``more`` are further fields of ``EpisodeSettings``.
 
     Raises:
         InputError: a value is out of range.
     """
-    from ftrl.rollouts import EngineSettings, EpisodeSettings
+    from ftrl.rollouts import EngineSettings, EpisodeSettings, ProviderSettings
     from ftrl.rollouts.settings import settings_from
 
+    price_input, price_output = _price(price)
     return {
         "episode": settings_from(
             EpisodeSettings,
@@ -67,4 +87,17 @@ def playing(
             max_model_len=max_model_len,
             episodes_in_flight=in_flight,
         ),
+        "provider": settings_from(
+            ProviderSettings, base_url=base_url, price_input=price_input, price_output=price_output
+        ),
     }
+
+
+def _price(text: str | None) -> tuple[float | None, float | None]:
+    if text is None:
+        return None, None
+    try:
+        read, generated = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--price takes two numbers, such as 0.15,0.60, not '{text}'", field="price") from error
+    return read, generated

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ftrl.commands.playing import (
+    AddressOption,
+    BudgetOption,
     ContextOption,
     EnginesOption,
     InFlightOption,
@@ -14,6 +16,8 @@ from ftrl.commands.playing import (
     LimitOption,
     MaxTurnsOption,
     ModelOption,
+    PriceOption,
+    ReasoningOption,
     ResponseOption,
     TasksArgument,
     TensorOption,
@@ -59,19 +63,10 @@ def rollout(
     budget_tokens: Annotated[
         int | None, typer.Option(help="Begin no further episode once so many tokens are generated.")
     ] = None,
-    budget_usd: Annotated[
-        float | None, typer.Option(help="Begin no further episode once the provider has taken so many dollars.")
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Option(metavar="IN,OUT", help="Dollars for a million tokens read and generated, such as 0.15,0.60."),
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Where the provider is: the address of a server of your own, say.")
-    ] = None,
-    reasoning_effort: Annotated[
-        str | None, typer.Option(help="low, medium, high …, for a provider's models that think.")
-    ] = None,
+    budget_usd: BudgetOption = None,
+    price: PriceOption = None,
+    base_url: AddressOption = None,
+    reasoning_effort: ReasoningOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model play every task and store the trajectories. Kill it at any time; --resume goes on.
@@ -82,9 +77,7 @@ def rollout(
     --in-flight 512 --out rollouts/
     """
     from ftrl.rollouts import CollectConfig, collect
-    from ftrl.rollouts.settings import ProviderSettings, settings_from
-
-    price_input, price_output = _price(price)
+    from ftrl.rollouts.settings import settings_from
 
     config = settings_from(
         CollectConfig,
@@ -103,6 +96,8 @@ def rollout(
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
             in_flight=in_flight,
+            base_url=base_url,
+            price=price,
             profile=profile,
             seed=seed,
             max_tokens=episode_tokens,
@@ -111,22 +106,9 @@ def rollout(
         ),
         budget_tokens=budget_tokens,
         budget_usd=budget_usd,
-        provider=settings_from(ProviderSettings, base_url=base_url, price_input=price_input, price_output=price_output),
     )
     report = collect(config)
     typer.echo(report.model_dump_json(indent=2) if as_json else _summary(report))
-
-
-def _price(text: str | None) -> tuple[float | None, float | None]:
-    from ftrl.errors import InputError
-
-    if text is None:
-        return None, None
-    try:
-        read, generated = map(float, text.split(","))
-    except ValueError as error:
-        raise InputError(f"--price takes two numbers, such as 0.15,0.60, not '{text}'") from error
-    return read, generated
 
 
 def _summary(report: CollectReport) -> str:

@@ -14,7 +14,15 @@ from ftrl import storage
 from ftrl.environments import open_tasks
 from ftrl.evaluation.results import EvalResults, intervals, render_table, summarize
 from ftrl.rewards import profile_named
-from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, Metrics, TrajectoryStore, collect
+from ftrl.rollouts import (
+    CollectConfig,
+    EngineSettings,
+    EpisodeSettings,
+    Metrics,
+    ProviderSettings,
+    TrajectoryStore,
+    collect,
+)
 from ftrl.rollouts.settings import Settings
 from ftrl.sandbox import CallStatus
 
@@ -27,7 +35,7 @@ class EvalConfig(Settings):
     """One evaluation: which tasks, which model, where to."""
 
     tasks: str = Field(description="An environment store, or a JSONL or Parquet file in the published format.")
-    model: str = Field(description="Folder of a model on this machine.")
+    model: str = Field(description="Folder of a model on this machine, or PROVIDER/NAME.")
     out: str = Field(description="Folder for results.json and the trajectories, local or s3://.")
     trials: int = Field(default=1, ge=1, description="Episodes of each task.")
     limit: int | None = Field(default=None, ge=1, description="Only the first so many tasks.")
@@ -36,6 +44,10 @@ class EvalConfig(Settings):
         description="The likeliest token by default, so that runs compare.",
     )
     engine: EngineSettings = EngineSettings()
+    provider: ProviderSettings = ProviderSettings()
+    budget_usd: float | None = Field(
+        default=None, gt=0, description="No further episode begins once the provider has taken so much."
+    )
 
 
 def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
@@ -58,6 +70,8 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
             resume=True,
             episode=config.episode,
             engine=config.engine,
+            provider=config.provider,
+            budget_usd=config.budget_usd,
         ),
         display=display,
     )

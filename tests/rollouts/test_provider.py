@@ -20,6 +20,7 @@ import pytest
 
 from ftrl.environments import open_tasks
 from ftrl.errors import FtrlError, InputError
+from ftrl.evaluation import EvalConfig, evaluate
 from ftrl.rollouts import (
     CollectConfig,
     CollectReport,
@@ -197,6 +198,18 @@ def test_it_plays_the_very_same_episode(bench: Bench, server: ChatServer, model:
     assert episode.policy.name == model
     assert episode.policy.weights is None
     assert episode.turns == ()
+
+
+@pytest.mark.parametrize("model", [LEAN, INSPECT])
+def test_it_can_be_evaluated_like_any_other(bench: Bench, tmp_path: Path, model: str) -> None:
+    played = bench.config(model, tasks=3)
+    config = EvalConfig(
+        tasks=played.tasks, model=model, out=str(tmp_path / "eval"), provider=played.provider, engine=played.engine
+    )
+    results = evaluate(config, display=False)
+    assert (results.overall.tasks, results.overall.f1) == (3, 1.0)
+    assert results.policy.name == model
+    assert results.settings.temperature == 0.0
 
 
 @pytest.mark.parametrize("model", [LEAN, INSPECT])
