@@ -17,7 +17,7 @@ import pytest
 
 from ftrl.environments import EnvironmentStore
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = str(ROOT / "cluster" / "local.sh")

@@ -27,8 +27,8 @@ class Nothing(BaseModel):
 def work(config):
     # What Ray does in a process that is connected to it: a handler of its own, and an alarm that aborts.
     signal.signal(signal.SIGTERM, lambda number, _: (signal.alarm(3), sys.exit(number)))
-    print("at work", flush=True)
     try:
+        print("at work", flush=True)
         time.sleep(60)
     finally:
         time.sleep(4)
