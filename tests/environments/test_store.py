@@ -264,6 +264,7 @@ def run_writer(path: str, prelude: str = "") -> subprocess.Popen[str]:
     from ftrl.environments import *
     from ftrl.environments import parts
     parts.GROUP_BYTES = 20_000
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
     {prelude}
     with EnvironmentStore.create({path!r}, overwrite=True) as writer:
         for number in range(1_000_000):

@@ -26,11 +26,11 @@ from ftrl.rollouts.engine_processes import descendants, shared_memory_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-TASKS, SAMPLES = 25, 4
+TASKS, SAMPLES, RESPONSE_TOKENS = 25, 4, 60
 OURS = ("VLLM::", "RolloutWorker", "ftrl/sandbox", "resource_tracker")
 """Parts of the command lines of processes that we are answerable for."""
 
-WAIT_SECONDS = 400
+WAIT_SECONDS = 500
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def story(
     folder = tmp_path_factory.mktemp("story")
     store, log = folder / "rollouts", folder / "log"
     arguments = [tasks_file(folder, TASKS), "--model", str(tiny), "--out", str(store), "--samples", str(SAMPLES)]
-    arguments += ["--max-response-tokens", "200", "--in-flight", "2", "--json"]
+    arguments += ["--max-response-tokens", str(RESPONSE_TOKENS), "--in-flight", "2", "--json"]
     segments: list[set[str]] = []
 
     first = Run(arguments, log, ray_folder)
@@ -190,7 +190,7 @@ def test_tokens_and_log_probabilities_of_every_turn_are_recorded(story: Story) -
         turns = [message for message in episode.messages if message["role"] == "assistant"]
         assert len(episode.turns) == len(turns) > 0
         for turn in episode.turns:
-            assert 0 < len(turn.token_ids) == len(turn.logprobs) <= 200
+            assert 0 < len(turn.token_ids) == len(turn.logprobs) <= RESPONSE_TOKENS
             assert turn.prompt_tokens > 100
             assert all(logprob <= 0 for logprob in turn.logprobs)
 
