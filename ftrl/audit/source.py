@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from ftrl.environments.checks import code_fault
+from ftrl.syntax import syntax_tree
 
 HOST_NAMES = frozenset({"sleep", "deepcopy", "sha256", "json", "requests", "FunctionTimedOut", "func_set_timeout"})
 """Names that the published host happens to import, and that the sandbox therefore gives to tools."""
@@ -208,7 +209,7 @@ def read_source(name: str, text: str) -> Source:
         return Source(name, text, f"its code {fault}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(text)
+        tree = syntax_tree(text)
     if _depth(tree) > DEEPEST:
         return Source(name, text, None)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ftrl.environments.schema import Environment, Json
+from ftrl.syntax import syntax_tree
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def code_fault(name: str, source: str) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd escapes in text: not ours to judge
-            tree = ast.parse(source)
+            tree = syntax_tree(source)
     except SyntaxError as error:
         return f"does not compile with Python {platform.python_version()}: {error.msg}, line {error.lineno}"
     except (ValueError, RecursionError, MemoryError) as error:

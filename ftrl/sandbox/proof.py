@@ -37,6 +37,7 @@ from ftrl.sandbox.allowed import (
     WILD_MODULES,
     WILD_NAMES,
 )
+from ftrl.syntax import syntax_tree
 
 SOURCE_NAME = "<tool>"
 """What sources are called while they are read."""
@@ -73,7 +74,7 @@ def prove(source: str) -> Proof:
     if len(source) > LONGEST_SOURCE:
         return _unproven("it is too long", wild=True)
     try:
-        tree = ast.parse(source, SOURCE_NAME)
+        tree = syntax_tree(source, SOURCE_NAME)
         checks = _Checks()
         checks.module(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -197,7 +197,7 @@ class Sandbox:
                 else:
                     warm.append(index)
                     if len(warm) == CALLS_OF_A_BATCH:
-                        self._threads.submit(self._run_warm, pending, warm)
+                        self._threads.submit(self._run_warm_unwatched, pending, warm)
                         warm = []
             jobs += self._jobs(pending, forks)
             at += len(group)
@@ -205,7 +205,7 @@ class Sandbox:
         if warm and wait_here:
             self._run_warm(pending, warm)
         elif warm:
-            self._threads.submit(self._run_warm, pending, warm)
+            self._threads.submit(self._run_warm_unwatched, pending, warm)
         pending.all_sent()
         return pending
 
@@ -231,6 +231,14 @@ class Sandbox:
         if len(results) < len(indexes):
             made = set(fit[: len(results)])
             self._fork_each(pending, [index for index in indexes if index not in made])
+
+    def _run_warm_unwatched(self, pending: _Pending, indexes: list[int]) -> None:
+        """In a thread whose errors nobody sees: whoever waits gets an answer, whatever goes wrong here."""
+        try:
+            self._run_warm(pending, indexes)
+        except BaseException:
+            self._fork_each(pending, [index for index in indexes if not pending.has(index)])
+            raise
 
     def _run_all_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
         """The results of calls of proven tools, without the machinery that others need."""
@@ -299,6 +307,10 @@ class _Pending:
         for index, result in zip(indexes, results, strict=True):
             self._results[index] = result
         self._fewer(len(indexes))
+
+    def has(self, index: int) -> bool:
+        """Whether a call's result is there."""
+        return self._results[index] is not None
 
     def all_sent(self) -> None:
         """Every call is on its way."""

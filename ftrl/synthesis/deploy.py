@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from ftrl.syntax import syntax_tree
 from ftrl.synthesis.finding import Finding
 
 LONGEST_CODE = 20_000
@@ -63,7 +64,7 @@ def code_broken(tool: dict[str, Any], source: str) -> Iterator[Finding]:
     if len(source) > LONGEST_CODE:
         yield "code_too_long", f"{name}: {len(source):,} characters; at most {LONGEST_CODE:,} are allowed"
     try:
-        body = ast.parse(source).body
+        body = syntax_tree(source).body
     except (SyntaxError, ValueError) as error:
         yield "code_does_not_parse", f"{name}: {error}"
         return
