@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
 from ftrl.sandbox.jail import wire
+from ftrl.sandbox.jail.moment import Moment
 from ftrl.sandbox.worker_process import WorkerFailure, WorkerProcess
 
 BATCH_SECONDS = 1.0
@@ -59,6 +60,7 @@ class WarmWorker:
         # By source, not by code: Python takes codes for equal that differ in what it does not compare.
         self._numbers: dict[str, int] = {}
         self._calls = 0
+        self._moment = Moment(process.socket.fileno())
         # Kept by the kernel: Python's own time-outs cost a system call more for each of ours.
         process.socket.settimeout(None)
         process.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
@@ -107,6 +109,7 @@ class WarmWorker:
     def _receive(self, connection: socket.socket) -> bytes:
         received = bytearray()
         deadline = time.monotonic() + BATCH_SECONDS
+        self._moment.spend()
         while (message := wire.take(received)) is None:
             piece = connection.recv(_PIECE)
             if not piece:

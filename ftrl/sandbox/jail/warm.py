@@ -23,6 +23,7 @@ from types import CodeType
 from typing import Any
 
 from . import tool_call, wire
+from .moment import Moment
 from .settings import Settings
 
 _PIECE = 1 << 18
@@ -81,7 +82,7 @@ class Warm:
         """Answer until the main process hangs up."""
         gc.collect()
         gc.freeze()
-        received, full = bytearray(), False
+        received, full, moment = bytearray(), False, Moment(self._control)
         while piece := os.read(self._control, _PIECE):
             received += piece
             while (request := wire.take(received)) is not None:
@@ -96,6 +97,7 @@ class Warm:
                 unfit = len(replies) < len(calls)
                 wire.write(self._control, wire.pack(_to_json([replies, unfit, full]).encode()))
                 full = not self._has_room()  # told next time: nobody waits for it now
+            moment.spend()
 
     def _answer(self, number: int | None, name: str, arguments: str) -> tuple[str, str, int] | None:
         """The answer to a call; None if it is unfit."""
