@@ -180,6 +180,7 @@ class _Lane:
         self._patience = limits.seconds + _SECONDS_OF_GRACE
         self._longest = limits.output_bytes + (1 << 17)
         self._closed = False
+        self._waking = threading.Lock()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._numbers = itertools.count()
@@ -203,8 +204,9 @@ class _Lane:
             raise self._first_start
 
     def wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_write, b".")
+        with self._waking, contextlib.suppress(BlockingIOError):
+            if self._wake_write >= 0:
+                os.write(self._wake_write, b".")
 
     def close(self) -> None:
         self._closed = True
@@ -216,9 +218,10 @@ class _Lane:
     def join(self) -> None:
         if self._thread is not threading.current_thread():
             self._thread.join()
-            for descriptor in (self._wake_read, self._wake_write):
-                os.close(descriptor)
-            self._wake_read = self._wake_write = -1
+            with self._waking:  # somebody who has just put in a job may be about to wake us
+                for descriptor in (self._wake_read, self._wake_write):
+                    os.close(descriptor)
+                self._wake_read = self._wake_write = -1
 
     def _serve(self) -> None:
         try:
@@ -226,16 +229,18 @@ class _Lane:
         except WorkerFailure as failure:
             self._first_start = failure
         self._tried.set()
-        while not self._closed:
-            try:
-                self._take_jobs()
-                self._exchange()
-            except (WorkerFailure, OSError, ValueError, struct.error) as failure:
-                self._worker_failed(str(failure))
-        self._stop()
-        for job in self._jobs.values():
-            _give_up(job)
-        self._jobs.clear()
+        try:
+            while not self._closed:
+                try:
+                    self._take_jobs()
+                    self._exchange()
+                except Exception as failure:  # noqa: BLE001 - callers wait for answers, whatever went wrong
+                    self._worker_failed(str(failure) or type(failure).__name__)
+            self._stop()
+        finally:  # whatever becomes of this thread, nobody waits for it in vain
+            for job in self._jobs.values():
+                _give_up(job)
+            self._jobs.clear()
 
     def _start(self) -> None:
         worker = self._start_worker()
