@@ -8,6 +8,7 @@ what is there already: whoever submits one again, a person or a scheduler that r
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import json
 import os
@@ -61,7 +62,12 @@ def _stop(number: int, _: FrameType | None) -> None:
     """Leave the main thread from wherever it is, as after Ctrl-C. Once is enough: the clean-up is not disturbed."""
     signal.alarm(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(number)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        sys.exit(number)
+    # Between two of its steps: a loop that is left within one may forget whom to wake, and then waits for ever.
+    loop.call_soon_threadsafe(sys.exit, number)
 
 
 @contextmanager

@@ -99,3 +99,43 @@ def test_what_takes_longer_to_commit_than_ray_waits_is_committed(tmp_path: Path)
     out, err = process.communicate(timeout=60)
     assert time.monotonic() - started > 4
     assert (process.returncode, out) == (1, "committed\n"), err
+
+
+IN_A_LOOP = """
+import asyncio, signal, sys, time
+from pydantic import BaseModel
+import job
+
+class Nothing(BaseModel):
+    out: str
+
+async def main():
+    loop = asyncio.get_running_loop()
+    waited_for = loop.create_future()
+
+    def wake():
+        # As where the signal comes while the loop is about to wake somebody.
+        signal.raise_signal(signal.SIGTERM)
+        print("woken", flush=True)
+        waited_for.set_result(None)
+
+    loop.call_soon(wake)
+    try:
+        await waited_for
+        await asyncio.sleep(60)
+    finally:
+        print("put away", flush=True)
+
+job.run(Nothing, lambda config: asyncio.run(main()))
+"""
+
+
+def test_an_event_loop_is_left_between_two_of_its_steps(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("out: /x")
+    script = tmp_path / "in_a_loop.py"
+    script.write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'jobs')!r})\n{IN_A_LOOP}")
+    command = [sys.executable, str(script), "--config", str(tmp_path / "config.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "woken\nput away\n"), done.stderr
+    assert "stopped by SIGTERM" in done.stderr
+    assert "Traceback" not in done.stderr
