@@ -61,10 +61,18 @@ class Turn:
         Raises:
             Unscorable: a call failed through a fault of ours; nothing was recorded.
         """
+        if len(self._boards) == 1:  # there is nothing to agree about
+            self._considered = [self._boards[0].consider(self._calls, results, self._responses[0].unparsed)]
+        else:
+            self._considered = self._compared(results)
+        return [call for one in self._considered for call in sandbox_calls(one.probes, self._sources)]
+
+    def _compared(self, results: Sequence[CallResult]) -> list[Considered]:
+        """The turn as each board sees it: of what was run, the calls that it reads."""
         returned: dict[ParsedCall, list[CallResult]] = {}
         for call, result in zip(self._calls, results, strict=True):
             returned.setdefault(call, []).append(result)
-        self._considered = []
+        considered = []
         for response, board in zip(self._responses, self._boards, strict=True):
             made = [call for call in response.calls if call in returned]
             # The same call twice, run twice: each its own result, as far as there are so many.
@@ -73,8 +81,8 @@ class Turn:
             unread = response.unparsed + len(response.calls) - len(made)
             if self._played:
                 unread += sum((Counter(self._calls) - Counter(response.calls)).values())
-            self._considered.append(board.consider(made, answers, unread))
-        return [call for one in self._considered for call in sandbox_calls(one.probes, self._sources)]
+            considered.append(board.consider(made, answers, unread))
+        return considered
 
     def settle(self, probed: Sequence[CallResult]) -> list[list[ScoredCall]]:
         """Record the turn on every board; the scored calls of each.

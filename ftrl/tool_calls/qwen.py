@@ -11,6 +11,7 @@ import json
 
 from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse
 
+_from_json = json.JSONDecoder().decode
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
@@ -49,12 +50,12 @@ def _parse(text: str, most: int | None) -> ParsedResponse:
 def _read_block(block: str) -> ParsedCall | None:
     # The tag is taken off as a set of characters, so that a doubled or half tag in front of the JSON goes too.
     try:
-        body = json.loads(block.lstrip(OPEN).strip())
+        body = _from_json(block.lstrip(OPEN).strip())
         if not isinstance(body, dict) or not body.get("name"):
             return None
         arguments = body["arguments"]
         if not isinstance(arguments, dict):
-            arguments = json.loads(arguments)
+            arguments = _from_json(arguments)
         text = _to_json(arguments)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
