@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Story:
         refused: what a second start without --resume said.
         orphans: processes of the first run, Ray's own left out, that outlived its driver.
         before: episodes in the store when the driver was killed.
-        segments: shared memory segments of the engines, that of the killed driver first.
+        segments: shared memory segments of each engine, by its process; the killed driver's and the killed one first.
         report: what the second run printed.
         episodes: what is in the store in the end.
     """
@@ -49,7 +50,7 @@ class Story:
     refused: str
     orphans: list[str]
     before: list[Trajectory]
-    segments: list[set[str]]
+    segments: dict[int, set[str]]
     report: dict[str, object]
     episodes: list[Trajectory]
 
@@ -68,6 +69,25 @@ class Run:
             text=True,
             env=environment,
         )
+        self._segments: dict[int, set[str]] = {}
+        # All the time: with little left to do, an engine may be gone before anybody asks for its segments.
+        self._looking = ThreadPoolExecutor(1).submit(self._look)
+
+    def end(self) -> str:
+        """What it has printed when it ends."""
+        printed, _ = self.process.communicate(timeout=WAIT_SECONDS)
+        self._looking.result()
+        return printed
+
+    def seen(self) -> dict[int, set[str]]:
+        """The segments of the engines so far."""
+        return dict(self._segments)
+
+    def _look(self) -> None:
+        while self.process.poll() is None:
+            for pid in self.engines():
+                self._segments.setdefault(pid, set()).update(shared_memory_of(pid))
+            time.sleep(0.1)
 
     def wait_for(self, what: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -78,9 +98,6 @@ class Run:
 
     def engines(self) -> list[int]:
         return [pid for pid in descendants(self.process.pid) if command_of(pid).startswith("VLLM::EngineCore")]
-
-    def segments(self) -> set[str]:
-        return {segment for pid in self.engines() for segment in shared_memory_of(pid)}
 
 
 def command_of(pid: int) -> str:
@@ -111,11 +128,9 @@ def story(
     store, log = folder / "rollouts", folder / "log"
     arguments = [tasks_file(folder, TASKS), "--model", str(tiny), "--out", str(store), "--samples", str(SAMPLES)]
     arguments += ["--max-response-tokens", str(RESPONSE_TOKENS), "--in-flight", "2", "--json"]
-    segments: list[set[str]] = []
 
     first = Run(arguments, log, ray_folder)
-    first.wait_for(lambda: committed(store) > 0)
-    segments.append(first.segments())
+    first.wait_for(lambda: committed(store) > 0 and any(first.seen().values()))
     below = [pid for pid in descendants(first.process.pid) if any(name in command_of(pid) for name in OURS)]
     first.process.kill()
     first.process.wait()
@@ -126,26 +141,22 @@ def story(
     before = list(TrajectoryStore.open(str(store)))
 
     again = Run(arguments, log, ray_folder)
-    again.process.wait()
+    again.end()
     refused = log.read_text().splitlines()[-1]
 
     said = len(log.read_text())
     second = Run([*arguments, "--resume"], log, ray_folder)
     # Killed as soon as it plays: on a fast machine it is through with the rest before the next part is written.
-    second.wait_for(lambda: " on 1 engines" in log.read_text()[said:] and len(second.engines()) == 1)
-    segments.append(second.segments())
-    (engine,) = second.engines()
+    second.wait_for(lambda: " on 1 engines" in log.read_text()[said:] and any(second.seen().values()))
+    (engine,) = second.seen()
     os.kill(engine, signal.SIGKILL)
-    # Seen as soon as it is there: with little left to do, the new engine may be gone before the next part is written.
-    second.wait_for(lambda: any(pid != engine for pid in second.engines()) and bool(second.segments()))
-    segments.append(second.segments())
-    printed, _ = second.process.communicate(timeout=WAIT_SECONDS)
+    printed = second.end()
     assert second.process.returncode == 0, log.read_text()
     return Story(
         refused=refused,
         orphans=orphans,
         before=before,
-        segments=segments,
+        segments=first.seen() | second.seen(),
         report=json.loads(printed),
         episodes=list(TrajectoryStore.open(str(store))),
     )
@@ -175,10 +186,12 @@ def test_no_process_outlives_a_killed_driver(story: Story) -> None:
 
 
 def test_no_engine_leaves_shared_memory_behind(story: Story) -> None:
-    assert len(story.segments) == 3
-    for of_engine in story.segments:
-        assert of_engine
-        assert not any(Path(segment).exists() for segment in of_engine)
+    of_killed_driver, of_killed_engine, *of_replacement = story.segments.values()
+    assert of_killed_driver
+    assert of_killed_engine
+    assert of_replacement
+    left = [segment for of_engine in story.segments.values() for segment in of_engine if Path(segment).exists()]
+    assert left == []
 
 
 def test_without_resume_a_store_is_not_gone_on_with(story: Story) -> None:
