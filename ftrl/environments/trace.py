@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
-from ftrl.environments.schema import SubQuestion
+
+class Hop(Protocol):
+    """A sub-question, in whatever stage of its making."""
+
+    @property
+    def id(self) -> str:
+        """Its name within the task."""
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """Names of those whose answers it needs."""
 
 
-def waves(trace: Sequence[SubQuestion]) -> list[list[SubQuestion]]:
+H = TypeVar("H", bound=Hop)
+
+
+def waves(trace: Sequence[H]) -> list[list[H]]:
     """The sub-questions in the fewest rounds such that each comes after all that it depends on.
 
     Raises:
         ValueError: the dependencies run in a circle or lead to a sub-question that is not there.
     """
-    rounds: list[list[SubQuestion]] = []
+    rounds: list[list[H]] = []
     waiting = list(trace)
     done: set[str] = set()
     while waiting:

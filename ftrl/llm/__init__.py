@@ -14,7 +14,7 @@
 """
 
 from ftrl.llm.answers import answer_schema
-from ftrl.llm.budget import Budget, BudgetSpent, LocalBudget
+from ftrl.llm.budget import Budget, BudgetSpent, LocalBudget, Spending
 from ftrl.llm.chat_completions import ChatCompletions, open_dialogues
 from ftrl.llm.conversation import Prompt, Unusable, ask
 from ftrl.llm.dialogue import AskedCall, AssistantTurn, ContextExceeded, Dialogue, Dialogues, InspectDialogues
@@ -47,6 +47,7 @@ __all__ = [
     "Prompt",
     "Provider",
     "Recording",
+    "Spending",
     "Totals",
     "Unusable",
     "Usage",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ftrl.environments.schema import Record, Scenario
+from ftrl.environments.trace import waves
 from ftrl.synthesis.conclusion import Conclusion, Step, conclusion_broken
 from ftrl.synthesis.finding import Finding, tells
 
@@ -53,7 +54,7 @@ def decomposition_broken(made: Decomposition) -> Finding | None:
 
 def _findings(made: Decomposition) -> Iterator[Finding]:
     yield from _order(made.steps)
-    yield from shape_broken(made.scenario, [len(wave) for wave in rounds(made.steps)])
+    yield from shape_broken(made.scenario, [len(wave) for wave in waves(made.steps)])
     answers = {step.id: step.answer for step in made.steps}
     for step in made.steps:
         yield from _value(step)
@@ -84,18 +85,6 @@ def _order(steps: Sequence[Step]) -> Iterator[Finding]:
                     f"{step.id} depends on {name}, which is not the id of a sub-question before it",
                 )
         seen.add(step.id)
-
-
-def rounds(steps: Sequence[Step]) -> list[list[Step]]:
-    """The steps in the fewest rounds such that each comes after all that it depends on; they must be in order."""
-    depth: dict[str, int] = {}
-    made: list[list[Step]] = []
-    for step in steps:
-        depth[step.id] = max((depth[name] + 1 for name in step.depends_on), default=0)
-        if depth[step.id] == len(made):
-            made.append([])
-        made[depth[step.id]].append(step)
-    return made
 
 
 def shape_broken(scenario: Scenario, widths: Sequence[int]) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ def verify(candidates: Sequence[Candidate], sandbox: Sandbox) -> list[Verified |
     for at, finding in _tried(candidates, plans, sandbox):
         findings[at] = finding
     sound = [at for at, finding in enumerate(findings) if finding is None]
-    whole = trajectories_broken([candidates[at] for at in sound], lambda few: _run(few, sandbox))
+    whole = trajectories_broken([candidates[at] for at in sound], lambda few: run_calls(few, sandbox))
     for at, finding in zip(sound, whole, strict=True):
         findings[at] = finding
     return [
@@ -77,7 +77,7 @@ def _tried(
     golden = [golden_calls(candidates[at].sources, plans[at]) for at in places]
     groups = _groups(places, candidates)
     trials = [trial_call([_trial_of(candidates[at].sources, plans[at]) for at in group]) for group in groups]
-    results = iter(_run([*(call for few in golden for call in few), *trials], sandbox))
+    results = iter(run_calls([*(call for few in golden for call in few), *trials], sandbox))
     answered = {at: [next(results) for _ in few] for at, few in zip(places, golden, strict=True)}
     ended: dict[int, tuple[CallResult, list[Outcome] | None]] = {}
     alone = []
@@ -89,7 +89,7 @@ def _tried(
             each_of: Sequence[list[Outcome] | None] = outcomes or [None]
             ended.update(zip(group, [(result, each) for each in each_of], strict=True))
     # One of them broke the trial of all; whoever it was does so again.
-    again = _run([trial_call([_trial_of(candidates[at].sources, plans[at])]) for at in alone], sandbox)
+    again = run_calls([trial_call([_trial_of(candidates[at].sources, plans[at])]) for at in alone], sandbox)
     for at, result in zip(alone, again, strict=True):
         outcomes = trial_outcomes(result)
         ended[at] = (result, outcomes[0] if outcomes else None)
@@ -156,7 +156,12 @@ def _count(plan: list[Check]) -> dict[str, int]:
     return dict(sorted(Counter(check.purpose for check in plan).items()))
 
 
-def _run(calls: list[Call], sandbox: Sandbox) -> list[CallResult]:
+def run_calls(calls: list[Call], sandbox: Sandbox) -> list[CallResult]:
+    """The results of calls; those that the sandbox, by its own fault, did not run are made again.
+
+    Raises:
+        FtrlError: the sandbox itself failed, again and again, on the same call.
+    """
     if not calls:
         return []
     results = sandbox.run(calls)

@@ -11,9 +11,8 @@ from jsonschema import Draft202012Validator
 
 from ftrl import __version__
 from ftrl.environments.schema import Environment, Gold, Json, SubQuestion, source_id
-from ftrl.errors import FtrlError
 from ftrl.llm import LanguageModel, Totals, Unusable, ask
-from ftrl.sandbox import Call, CallResult, CallStatus, Limits, Sandbox
+from ftrl.sandbox import Limits, Sandbox
 from ftrl.synthesis.candidate import Candidate, Deployment
 from ftrl.synthesis.deploy import ALLOWED_MODULES, code_broken
 from ftrl.synthesis.document import Toolset, closed
@@ -21,14 +20,13 @@ from ftrl.synthesis.finding import Finding
 from ftrl.synthesis.language_model.forms import CodeForm
 from ftrl.synthesis.language_model.prompts import prompt
 from ftrl.synthesis.language_model.stage import Work
-from ftrl.synthesis.verify import Rejection, calls_for, judge_all
+from ftrl.synthesis.verify import Rejection, calls_for, judge_all, run_calls
 from ftrl.synthesis.verify_calls import golden_checks, tool_checks
 
 OTHERS = 3
 """Further calls that a tool's author has to show; one more of a tool that nobody needs."""
 
 _LIMITS = Limits(seconds=5.0)
-_TRIALS = 3
 
 
 class Deploy:
@@ -120,19 +118,10 @@ class Deploy:
         plan = golden_checks(trace, name)
         # A tool that fails its golden calls, perhaps by never coming back, is not tried any further.
         for few in (plan, plan + tool_checks(tool, trace, [*golden, *fresh])):
-            results = await self._run(calls_for({name: source}, few))
+            results = await asyncio.to_thread(run_calls, calls_for({name: source}, few), self._sandbox)
             if few and (found := judge_all(few, results, chosen=False)):
                 return found
         return None
-
-    async def _run(self, calls: list[Call]) -> list[CallResult]:
-        if not calls:
-            return []
-        for _ in range(_TRIALS):
-            results = await self._sandbox.run_async(calls)
-            if all(result.status != CallStatus.INFRASTRUCTURE for result in results):
-                return results
-        raise FtrlError(f"the sandbox failed {_TRIALS} times on the same calls; `ftrl doctor` tells what is missing")
 
     def _candidate(self, work: Work[Toolset], deployments: dict[str, Deployment], spent: Totals) -> Candidate:
         made = work.product
