@@ -1,4 +1,4 @@
-"""What every job does around its work: read one YAML file, and end so that a scheduler knows what came of it.
+"""What every job does around its work: read its YAML files, and end so that a scheduler knows what came of it.
 
 Exit codes are those of the commands: 0 done; 1 the work failed or was stopped, what was finished is kept and the same
 job goes on with it; 2 the configuration is wrong, and the message names file, line and field. Jobs always go on with
@@ -15,18 +15,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from ftrl import storage
-from ftrl.errors import FtrlError, InputError
+from ftrl.errors import FtrlError
 from ftrl.ray_session import ray_session
+from ftrl.settings_files import Layers, read_layers
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -49,12 +49,18 @@ def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
     """
     parser = argparse.ArgumentParser(description=sys.modules[work.__module__].__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--config", required=True, metavar="FILE", help="YAML file, local or s3://; see jobs/configs")
-    path = parser.parse_args().config
+    parser.add_argument(
+        "--config",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="YAML file, local or s3://; see jobs/configs. Given again, each is laid over those before it",
+    )
+    files = parser.parse_args().config
     # Connected to from the start, where there is one: Ray replaces the handler of SIGTERM when it connects.
     with ray_session() if os.environ.get("RAY_ADDRESS") else nullcontext(), time_to_finish():
         signal.signal(signal.SIGTERM, _stop)
-        code = ended(lambda: print(work(read(path, kind)).model_dump_json(indent=2), flush=True))
+        code = ended(lambda: print(work(read(files, kind)).model_dump_json(indent=2), flush=True))
     sys.exit(code)
 
 
@@ -142,67 +148,34 @@ def _told(message: str, code: int) -> int:
     return code
 
 
-def read(path: str, kind: type[C], environment: Mapping[str, str] = os.environ) -> C:
+def read(files: str | Sequence[str], kind: type[C], environment: Mapping[str, str] = os.environ) -> C:
     """The job's configuration.
 
     Args:
-        path: a YAML file, local or on S3.
-        kind: what it holds.
+        files: YAML files, local or on S3, each laid over those before it; one may be given as it is.
+        kind: what they hold.
         environment: tells whether this is a job of a Ray cluster.
 
     Raises:
-        InputError: the file is missing, is no YAML, or a field is wrong; the message names file, line and field.
+        InputError: a file is missing, is no YAML, or a field is wrong; the message names file, line and field.
     """
-    text = storage.read_bytes(path)
-    try:
-        data, nodes = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise InputError(f"this is not YAML ({getattr(error, 'problem', error)})", file=path, line=line) from error
-    if not isinstance(data, dict):
-        raise InputError("expected a mapping of settings", file=path)
-    try:
-        config = kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        names = [str(name) for name in first["loc"]]
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise InputError(message, file=path, line=line_of(nodes, names), field=".".join(names) or None) from error
+    layers = read_layers(files)
+    config = layers.into(kind)
     if in_a_copy(environment):
-        _refuse_lost_output(config, path, nodes)
+        _refuse_lost_output(config, layers)
     return config
 
 
-def _refuse_lost_output(config: BaseModel, path: str, nodes: yaml.Node | None) -> None:
+def _refuse_lost_output(config: BaseModel, layers: Layers) -> None:
     parts = {"out": config, **{f"{name}.out": part for name, part in config if isinstance(part, BaseModel)}}
     for field, part in parts.items():
         out = getattr(part, "out", None)
         if isinstance(out, str) and storage.is_local(out) and not Path(out).is_absolute():
-            raise InputError(
+            raise layers.error(
                 f"'{out}' would lie in the copy of the working folder that Ray made for this job, and be deleted with "
                 "it; give s3://… or an absolute path on a disk that all nodes share",
-                file=path,
-                line=line_of(nodes, field.split(".")),
-                field=field,
+                *field.split("."),
             )
-
-
-def line_of(node: yaml.Node | None, names: list[str]) -> int | None:
-    """The 1-based line of a field, or of the innermost part around it that is written down."""
-    line = None
-    for name in names:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == name]
-        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
-            found = [(node.value[int(name)], node.value[int(name)])]
-        else:
-            found = []
-        if not found:
-            break
-        key, node = found[0]
-        line = key.start_mark.line + 1
-    return line
 
 
 def in_a_copy(environment: Mapping[str, str]) -> bool:

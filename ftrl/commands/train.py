@@ -14,7 +14,13 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    config: Annotated[str, typer.Option("--config", help="YAML file of the run; see jobs/configs.")],
+    config: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FILE",
+            help="YAML file of the run; see jobs/configs. Given again, each is laid over those before it.",
+        ),
+    ],
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. optim.max_steps=3."),

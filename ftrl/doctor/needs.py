@@ -6,14 +6,12 @@ right is for the run itself to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from ftrl import storage
-from ftrl.errors import InputError
+from ftrl.settings_files import Layers, read_layers
 
 Kind = Literal["pipeline", "synthesis", "rollout or evaluation", "training run"]
 
@@ -80,30 +78,21 @@ class Needs(BaseModel):
     writes: tuple[str, ...] = ()
 
 
-def read_needs(path: str) -> Needs:
-    """The needs of the run that a file describes.
+def read_needs(files: str | Sequence[str]) -> Needs:
+    """The needs of the run that one or several files describe.
 
     Args:
-        path: a YAML file of one of the jobs.
+        files: YAML files of one of the jobs, each laid over those before it; one may be given as it is.
 
     Raises:
-        InputError: it is missing, or no such file; names the field.
+        InputError: one is missing, or they are of no job; names the field.
     """
-    try:
-        data = yaml.safe_load(storage.read_bytes(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise InputError(f"this is not YAML ({getattr(error, 'problem', error)})", file=path, line=line) from error
-    if not isinstance(data, dict) or not isinstance(data.get("out"), str):
-        raise InputError("expected the configuration of a job, as in jobs/configs, with an 'out'", file=path)
-    try:
-        if any(name in data for name in STAGES):
-            return _together(data)
-        return _of_stage(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(first["msg"], file=path, field=".".join(map(str, first["loc"]))) from error
+    layers = read_layers(files)
+    if not isinstance(layers.data.get("out"), str):
+        raise layers.error("expected the configuration of a job, as in jobs/configs, with an 'out'")
+    if any(name in layers.data for name in STAGES):
+        return _together(layers)
+    return _of_stage(layers.into(_Stage), kind_of(layers.data))
 
 
 def kind_of(data: dict[str, Any]) -> Kind:
@@ -114,9 +103,7 @@ def kind_of(data: dict[str, Any]) -> Kind:
     return "rollout or evaluation" if playing & set(data) else "training run"
 
 
-def _of_stage(data: dict[str, Any], kind: Kind | None = None) -> Needs:
-    kind = kind or kind_of(data)
-    stage = _Stage.model_validate(data)
+def _of_stage(stage: _Stage, kind: Kind) -> Needs:
     paths: Iterable[str | None] = (stage.model, stage.tasks, stage.table_schema, *stage.tables)
     common: dict[str, Any] = {
         "kind": kind,
@@ -138,10 +125,12 @@ def _of_stage(data: dict[str, Any], kind: Kind | None = None) -> Needs:
     return Needs(**common)
 
 
-def _together(data: dict[str, Any]) -> Needs:
+def _together(layers: Layers) -> Needs:
     """The stages come one after the other: each needs only what it needs itself."""
+    data = layers.data
     kinds: dict[str, Kind] = {"synthesize": "synthesis", "held_out": "synthesis", "train": "training run"}
-    parts = [_of_stage(data[name] or {}, kinds.get(name, "rollout or evaluation")) for name in STAGES if name in data]
+    asked = [name for name in STAGES if name in data]
+    parts = [_of_stage(layers.into(_Stage, name), kinds.get(name, "rollout or evaluation")) for name in asked]
     model = (str(data["model"]),) if "model" in data else ()
     most = max(parts, key=lambda part: part.gpus_per_node * part.nodes)
     return Needs(

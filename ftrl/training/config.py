@@ -1,4 +1,4 @@
-"""What a training run is told: one YAML file, read into typed parts.
+"""What a training run is told: YAML files, read into typed parts.
 
 Defaults are the published recipe (paper, section 4.1). ``verl_config`` turns this into verl's own configuration;
 nothing of it is hidden, and ``verl`` at the end overrides any of verl's settings by its dotted name.
@@ -6,13 +6,12 @@ nothing of it is hidden, and ``verl`` at the end overrides any of verl's setting
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ftrl import storage
-from ftrl.errors import InputError
+from ftrl.settings_files import read_layers
 
 
 class Part(BaseModel):
@@ -116,42 +115,14 @@ class TrainConfig(Part):
         return value
 
 
-def load_config(path: str, overrides: tuple[str, ...] = ()) -> TrainConfig:
-    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys, values in YAML.
+def load_config(files: str | Sequence[str], overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a run's settings.
+
+    Args:
+        files: YAML files, local or s3://, each laid over those before it; one may be given as it is.
+        overrides: ``key=value`` with dotted keys, values in YAML; laid over the files.
 
     Raises:
-        InputError: the file is missing, is not YAML, or a field is wrong; the message names it.
+        InputError: a file is missing, is not YAML, or a field is wrong; the message names file, line and field.
     """
-    try:
-        data = yaml.safe_load(storage.read_bytes(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise InputError(f"this is not YAML ({getattr(error, 'problem', error)})", file=path, line=line) from error
-    if not isinstance(data, dict):
-        raise InputError("expected a mapping of settings", file=path)
-    for override in overrides:
-        _apply(data, override)
-    try:
-        return TrainConfig.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or None
-        raise InputError(first["msg"], file=path, field=field) from error
-
-
-def _apply(data: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key.strip():
-        raise InputError(f"--set takes key=value, not '{override}'")
-    *parents, last = key.strip().split(".")
-    if parents and parents[0] == "verl":  # verl's own names are dotted themselves
-        parents, last = ["verl"], ".".join([*parents[1:], last])
-    for name in parents:
-        data = data.setdefault(name, {})
-        if not isinstance(data, dict):
-            raise InputError(f"--set {key}: '{name}' is not a group of settings")
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {key}: the value is not YAML") from error
+    return read_layers(files, overrides).into(TrainConfig)

@@ -26,7 +26,7 @@ def minimal(folder: Path, *extra: str) -> TrainConfig:
 
 
 def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"run\.yaml: field 'optim\.learning_rte'"):
+    with pytest.raises(InputError, match=r"run\.yaml:\d+: field 'optim\.learning_rte'"):
         load_config(written(tmp_path, yaml.safe_dump({**MINIMAL, "optim": {"learning_rte": 1}})))
 
 
