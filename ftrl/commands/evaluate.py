@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ftrl.commands.playing import (
-    AddressOption,
-    BudgetOption,
-    ContextOption,
-    EnginesOption,
-    InFlightOption,
-    JsonOption,
-    LimitOption,
-    MaxTurnsOption,
-    ModelOption,
-    PriceOption,
-    ReasoningOption,
-    ResponseOption,
-    TensorOption,
-    ThinkingOption,
-    playing,
-)
+from ftrl.commands import eval_suites
+from ftrl.commands.playing import JsonOption, MaxTurnsOption, evaluates, evaluation
 from ftrl.errors import InputError
 
-LATER_SUITES = ("toolhop", "tau-bench", "rotbench", "bfcl", "general")
-FROM_PYTHON = ("toolhop", "tau-bench", "rotbench")
-"""Suites that are there, but without a command yet."""
-
+LATER_SUITES = ("bfcl", "general")
 
 group = typer.Typer(help="Run a benchmark with a model.", no_args_is_help=True)
 
@@ -39,27 +21,16 @@ def register(app: typer.Typer) -> None:
 
 
 @group.command(name="ftrl-test")
+@evaluates
 def ftrl_test(
-    model: ModelOption,
-    out: Annotated[str, typer.Option("--out", help="Folder for the results and the trajectories, local or s3://.")],
-    tasks: Annotated[
-        str, typer.Option("--tasks", help="The FTRL test set: a store, or a file in the published format.")
-    ],
-    trials: Annotated[int, typer.Option(help="Episodes of each task; scores are means over them.")] = 1,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 0.0,
+    file: Annotated[
+        str | None, typer.Argument(metavar="TASKS", help="The FTRL test set: a store, or a file as published.")
+    ] = None,
+    *,
+    tasks: Annotated[str | None, typer.Option("--tasks", help="The same as the argument.")] = None,
     max_turns: MaxTurnsOption = 20,
-    max_response_tokens: ResponseOption = 1024,
-    thinking: ThinkingOption = False,
-    limit: LimitOption = None,
-    engines: EnginesOption = 1,
-    tensor_parallel: TensorOption = 1,
-    max_model_len: ContextOption = None,
-    in_flight: InFlightOption = None,
-    base_url: AddressOption = None,
-    price: PriceOption = None,
-    budget_usd: BudgetOption = None,
-    reasoning_effort: ReasoningOption = None,
     as_json: JsonOption = False,
+    options: dict[str, Any],
 ) -> None:
     """Precision, recall and F1 on FTRL tasks, per scenario and on average. Kill it at any time; run it again to go on.
 
@@ -70,30 +41,13 @@ def ftrl_test(
     from ftrl.evaluation import EvalConfig, evaluate, render_table
     from ftrl.rollouts.settings import settings_from
 
-    config = settings_from(
-        EvalConfig,
-        tasks=tasks,
-        model=model,
-        out=out,
-        trials=trials,
-        limit=limit,
-        **playing(
-            max_turns=max_turns,
-            temperature=temperature,
-            max_response_tokens=max_response_tokens,
-            thinking=thinking,
-            engines=engines,
-            tensor_parallel=tensor_parallel,
-            max_model_len=max_model_len,
-            in_flight=in_flight,
-            base_url=base_url,
-            price=price,
-            reasoning_effort=reasoning_effort,
-        ),
-        budget_usd=budget_usd,
-    )
-    results = evaluate(config)
+    if (given := file or tasks) is None:
+        raise InputError("say where the tasks are: ftrl eval ftrl-test TASKS …; see docs/evaluation.md")
+    results = evaluate(settings_from(EvalConfig, tasks=given, **evaluation(options, max_turns)))
     typer.echo(results.model_dump_json(indent=2) if as_json else render_table(results))
+
+
+eval_suites.register(group)
 
 
 @group.command(name="compare")
@@ -138,11 +92,9 @@ def table_command(
 def _register_later_suite(name: str) -> None:
     @group.command(name=name, hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def later() -> None:
-        if name in FROM_PYTHON:
-            raise InputError(
-                f"the suite '{name}' has no command in this version yet; docs/evaluation.md plays it in Python"
-            )
-        raise InputError(f"the suite '{name}' is not in this version yet; there is ftrl-test")
+        raise InputError(
+            f"the suite '{name}' is not in this version yet; there are ftrl-test, rotbench, tau-bench and toolhop"
+        )
 
 
 for _name in LATER_SUITES:

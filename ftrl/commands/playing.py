@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -43,7 +46,62 @@ ReasoningOption = Annotated[
     str | None,
     typer.Option("--reasoning-effort", help="low, medium, high …, for a provider's models that think."),
 ]
+OutOption = Annotated[str, typer.Option("--out", help="Folder for the results and the episodes, local or s3://.")]
+TrialsOption = Annotated[int, typer.Option(help="Episodes of each task; scores are means over them.")]
+ResumeOption = Annotated[
+    bool,
+    typer.Option("--resume/--no-resume", help="Go on with what the folder holds, or refuse one that holds episodes."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+EVALUATION: Mapping[str, tuple[Any, Any]] = {
+    "model": (ModelOption, inspect.Parameter.empty),
+    "out": (OutOption, inspect.Parameter.empty),
+    "trials": (TrialsOption, 1),
+    "temperature": (Annotated[float, typer.Option(help="0 takes the likeliest token.")], 0.0),
+    "max_response_tokens": (ResponseOption, 1024),
+    "thinking": (ThinkingOption, False),
+    "limit": (LimitOption, None),
+    "engines": (EnginesOption, 1),
+    "tensor_parallel": (TensorOption, 1),
+    "max_model_len": (ContextOption, None),
+    "in_flight": (InFlightOption, None),
+    "base_url": (AddressOption, None),
+    "price": (PriceOption, None),
+    "budget_usd": (BudgetOption, None),
+    "reasoning_effort": (ReasoningOption, None),
+    "resume": (ResumeOption, True),
+}
+"""The options of every command that evaluates a model: name → (annotation, default)."""
+
+_OWN = ("model", "out", "trials", "limit", "budget_usd", "resume")
+"""Those that configurations of evaluations take as they are; ``playing`` makes settings of the others."""
+
+
+def evaluates(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of ``EVALUATION``; it gets their values as ``options``, for ``evaluation``."""
+    own = inspect.signature(command, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = [
+        inspect.Parameter(name, kind, annotation=annotation, default=default)
+        for name, (annotation, default) in EVALUATION.items()
+    ]
+    parameters = [p.replace(kind=kind) for name, p in own.parameters.items() if name != "options"]
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        options = {name: values.pop(name) for name in EVALUATION}
+        command(**values, options=options)
+
+    with_options.__signature__ = own.replace(parameters=[*parameters, *shared])  # type: ignore[attr-defined]
+    return with_options
+
+
+def evaluation(options: Mapping[str, Any], max_turns: int) -> dict[str, Any]:
+    """What configurations of evaluations have in common, from a command's ``options``."""
+    rest = {name: value for name, value in options.items() if name not in _OWN}
+    return {**{name: options[name] for name in _OWN}, **playing(max_turns=max_turns, **rest)}
 
 
 def playing(
@@ -70,7 +128,7 @@ def playing(
     from ftrl.rollouts import EngineSettings, EpisodeSettings, ProviderSettings
     from ftrl.rollouts.settings import settings_from
 
-    price_input, price_output = _price(price)
+    price_input, price_output = price_of(price)
     return {
         "episode": settings_from(
             EpisodeSettings,
@@ -93,7 +151,12 @@ def playing(
     }
 
 
-def _price(text: str | None) -> tuple[float | None, float | None]:
+def price_of(text: str | None) -> tuple[float | None, float | None]:
+    """What ``--price`` says: dollars for a million tokens read, and generated.
+
+    Raises:
+        InputError: it is not two numbers.
+    """
     if text is None:
         return None, None
     try:

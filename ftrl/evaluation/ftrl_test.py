@@ -39,6 +39,7 @@ class EvalConfig(Settings):
     out: str = Field(description="Folder for results.json and the trajectories, local or s3://.")
     trials: int = Field(default=1, ge=1, description="Episodes of each task.")
     limit: int | None = Field(default=None, ge=1, description="Only the first so many tasks.")
+    resume: bool = Field(default=True, description="Go on with what the folder holds; else refuse one with episodes.")
     episode: EpisodeSettings = Field(
         default=EpisodeSettings(temperature=0.0),
         description="The likeliest token by default, so that runs compare.",
@@ -67,7 +68,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
             out=store_path,
             samples=config.trials,
             limit=config.limit,
-            resume=True,
+            resume=config.resume,
             episode=config.episode,
             engine=config.engine,
             provider=config.provider,

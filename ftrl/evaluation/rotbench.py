@@ -96,7 +96,7 @@ class RoTBench:
         licence="Apache-2.0",
         files="the repository's folder Data: First_Turn and Third_Turn, each with "
         "clean.json, slight.json, medium.json, heavy.json and union.json",
-        how="clone the repository and point --tasks at its folder Data, or at one of the files",
+        how="clone the repository and name its folder Data, or one of the files",
     )
 
     def load(self, path: str) -> list[Sample[RoTBenchTask]]:

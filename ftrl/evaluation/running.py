@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from ftrl import storage
-from ftrl.errors import InputError
+from ftrl.errors import FtrlError, InputError
+from ftrl.evaluation.spending import MODEL, Metered, Spending
 from ftrl.evaluation.suite import Sample, Score, Suite, Transcript
 from ftrl.rewards import Unscorable
-from ftrl.rollouts import EngineFault, EpisodeSettings, Policy, PolicyIdentity
+from ftrl.rollouts import EngineFault, EpisodeSettings, Policy, PolicyIdentity, Usage
 from ftrl.rollouts.episode import ToolRunner
 from ftrl.rollouts.trajectory import Record
 
-EPISODES_OF_A_PART = 100
-"""Episodes after which what is finished is written."""
+EPISODES_OF_A_PART, SECONDS_OF_A_PART = 100, 10.0
+"""What is finished is written after so many episodes, or when the first of them is so old."""
+
+MOST_FAULTS = 3
+"""An episode that fails so often through a fault of ours is left to the next run."""
+
+MOST_FAULTS_IN_A_ROW = 20
+"""When this many attempts (or all in flight, if those are more) fail one after the other, something is down."""
+
+BUDGET_SPENT = "not begun: the budget is spent"
 
 _PARTS = "episodes"
 
@@ -32,6 +44,7 @@ class Episode(Record):
         labels: of the sample.
         transcript: what happened.
         score: what it earned.
+        usage: what it took, by who spoke: ``model``, and ``user`` where a second model played one.
     """
 
     sample: str
@@ -39,6 +52,7 @@ class Episode(Record):
     labels: dict[str, str]
     transcript: Transcript
     score: Score
+    usage: dict[str, Usage] = Field(default_factory=dict)
 
 
 class RunIdentity(Record):
@@ -83,8 +97,12 @@ async def run_suite(
     *,
     trials: int = 1,
     in_flight: int = 8,
+    spending: Spending | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Played:
     """Play and score what ``out`` lacks.
+
+    An episode that fails through a fault of ours is played again a few times, and then left to the next run.
 
     Args:
         suite: the benchmark.
@@ -95,53 +113,128 @@ async def run_suite(
         out: folder of the evaluation, local or s3://; finished episodes lie in ``episodes/``.
         trials: episodes of each sample.
         in_flight: episodes at the same time.
+        spending: what may be taken; those of the folder's episodes count. No limit if left out.
+        tell: is told how many episodes are finished, and how many attempts failed through a fault of ours.
 
     Raises:
         InputError: ``out`` holds episodes of another run.
-        EngineLost: the policy's engine died; what was finished is kept.
+        FtrlError: nothing can be played any more; what was finished is kept.
     """
-    _claim(
-        out,
-        RunIdentity(
-            suite=suite.name,
-            version=suite.version,
-            variant=dict(suite.variant),
-            policy=policy.identity,
-            settings=settings,
-        ),
-    )
+    claim(out, suite, policy.identity, settings)
     wanted = {(sample.id, trial): sample for trial in range(trials) for sample in samples}
-    done = {(e.sample, e.trial): e for e in read_episodes(out) if (e.sample, e.trial) in wanted}
-    not_run: dict[tuple[str, int], str] = {}
-    unwritten: list[Episode] = []
-    places = asyncio.Semaphore(in_flight)
-
-    async def play(key: tuple[str, int], sample: Sample[Any]) -> None:
-        async with places:
-            try:
-                transcript = await suite.play(sample, policy, sandbox, settings, key[1])
-                score = await suite.score(sample, transcript, sandbox)
-            except (EngineFault, Unscorable) as fault:
-                not_run[key] = str(fault)
-                return
-            episode = Episode(
-                sample=sample.id, trial=key[1], labels=dict(sample.labels), transcript=transcript, score=score
-            )
-            done[key] = episode
-            unwritten.append(episode)
-            if len(unwritten) >= EPISODES_OF_A_PART:
-                _write_part(out, unwritten)
-
-    waiting = [asyncio.ensure_future(play(key, sample)) for key, sample in wanted.items() if key not in done]
+    stored = list(read_episodes(out))
+    spending = spending or Spending()
+    for episode in stored:
+        spending.add(episode.usage.values())
+    run = _Run(suite, Metered(policy, MODEL, spending), sandbox, settings, _Writer(out), spending, in_flight)
+    run.done = {(e.sample, e.trial): e for e in stored if (e.sample, e.trial) in wanted}
+    waiting = [asyncio.ensure_future(run.play(key, sample)) for key, sample in wanted.items() if key not in run.done]
     try:
         for finished in asyncio.as_completed(waiting):
             await finished
+            run.writer.write_if_due()
+            if tell is not None:
+                tell(len(run.done), run.faults)
     finally:
         for task in waiting:
             task.cancel()
-        if unwritten:
-            _write_part(out, unwritten)
-    return Played(tuple(done[key] for key in wanted if key in done), not_run)
+        run.writer.write()
+    return Played(tuple(run.done[key] for key in wanted if key in run.done), run.not_run)
+
+
+class _Run:
+    """Episodes that are being played."""
+
+    def __init__(
+        self,
+        suite: Suite[Any],
+        policy: Policy,
+        sandbox: ToolRunner,
+        settings: EpisodeSettings,
+        writer: _Writer,
+        spending: Spending,
+        in_flight: int,
+    ) -> None:
+        self._suite = suite
+        self._policy = policy
+        self._sandbox = sandbox
+        self._settings = settings
+        self._spending = spending
+        self._places = asyncio.Semaphore(in_flight)
+        self._most_in_a_row = max(MOST_FAULTS_IN_A_ROW, in_flight)
+        self._in_a_row = 0
+        self.writer = writer
+        self.faults = 0
+        self.done: dict[tuple[str, int], Episode] = {}
+        self.not_run: dict[tuple[str, int], str] = {}
+
+    async def play(self, key: tuple[str, int], sample: Sample[Any]) -> None:
+        """Play an episode, if need be a few times."""
+        async with self._places:
+            for _ in range(MOST_FAULTS):
+                if self._spending.is_spent:
+                    self.not_run[key] = BUDGET_SPENT
+                    return
+                try:
+                    episode = await self._attempt(sample, key[1])
+                except (EngineFault, Unscorable) as fault:
+                    self.not_run[key] = str(fault)
+                    self._note_fault(str(fault))
+                    continue
+                self._in_a_row = 0
+                self.not_run.pop(key, None)
+                self.done[key] = episode
+                self.writer.add(episode)
+                return
+
+    async def _attempt(self, sample: Sample[Any], trial: int) -> Episode:
+        with self._spending.episode() as taken:
+            transcript = await self._suite.play(sample, self._policy, self._sandbox, self._settings, trial)
+            score = await self._suite.score(sample, transcript, self._sandbox)
+        return Episode(
+            sample=sample.id, trial=trial, labels=dict(sample.labels), transcript=transcript, score=score, usage=taken
+        )
+
+    def _note_fault(self, why: str) -> None:
+        self.faults += 1
+        self._in_a_row += 1
+        if self._in_a_row >= self._most_in_a_row:
+            raise FtrlError(
+                f"{self._in_a_row} attempts in a row could not be played ({why}); what was finished is kept: run the "
+                "command again to go on"
+            )
+
+
+class _Writer:
+    """Writes finished episodes, some at a time."""
+
+    def __init__(self, out: str) -> None:
+        self._out = out
+        self._episodes: list[Episode] = []
+        self._since = 0.0
+        self._number = 0
+
+    def add(self, episode: Episode) -> None:
+        """Take a finished episode."""
+        if not self._episodes:
+            self._since = time.monotonic()
+        self._episodes.append(episode)
+
+    def write_if_due(self) -> None:
+        """Write, if enough has come together or it was long ago."""
+        old = time.monotonic() - self._since >= SECONDS_OF_A_PART
+        if self._episodes and (old or len(self._episodes) >= EPISODES_OF_A_PART):
+            self.write()
+
+    def write(self) -> None:
+        """Write all that was taken since."""
+        if not self._episodes:
+            return
+        while storage.exists(_part(self._out, self._number)):
+            self._number += 1
+        text = "".join(episode.model_dump_json() + "\n" for episode in self._episodes)
+        storage.write_bytes(_part(self._out, self._number), text.encode())
+        self._episodes.clear()
 
 
 def read_episodes(out: str) -> Iterable[Episode]:
@@ -158,11 +251,19 @@ def endings(episodes: Iterable[Episode]) -> dict[str, int]:
     return dict(sorted(Counter(episode.transcript.ending for episode in episodes).items()))
 
 
-def _claim(out: str, identity: RunIdentity) -> None:
+def claim(out: str, suite: Suite[Any], policy: PolicyIdentity, settings: EpisodeSettings) -> RunIdentity:
+    """Say what ``out`` holds episodes of, or see that it already says the same.
+
+    Raises:
+        InputError: it holds episodes of something else.
+    """
+    identity = RunIdentity(
+        suite=suite.name, version=suite.version, variant=dict(suite.variant), policy=policy, settings=settings
+    )
     file = storage.join(out, "run.json")
     if not storage.exists(file):
         storage.write_bytes(file, identity.model_dump_json(indent=2).encode())
-        return
+        return identity
     there = json.loads(storage.read_bytes(file))
     for field, value in identity.model_dump(mode="json").items():
         if there.get(field) != value:
@@ -171,15 +272,7 @@ def _claim(out: str, identity: RunIdentity) -> None:
                 file=file,
                 field=field,
             )
-
-
-def _write_part(out: str, episodes: list[Episode]) -> None:
-    number = 0
-    while storage.exists(_part(out, number)):
-        number += 1
-    text = "".join(episode.model_dump_json() + "\n" for episode in episodes)
-    storage.write_bytes(_part(out, number), text.encode())
-    episodes.clear()
+    return identity
 
 
 def _part(out: str, number: int) -> str:

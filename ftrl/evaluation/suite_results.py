@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from ftrl.evaluation.running import Episode, Played, RunIdentity, endings
+from ftrl.evaluation.spending import total
 from ftrl.evaluation.statistics import Estimate, estimate, pass_hat_k
+from ftrl.rollouts import Usage
 
 
 class SuiteResults(BaseModel):
@@ -22,6 +24,7 @@ class SuiteResults(BaseModel):
         by_label: label → its value → metric → figure.
         pass_hat_k: k → pass^k of the first metric, for metrics that are 1 or 0 and tasks played more than once.
         endings: how the episodes ended.
+        usage: what the episodes took, by who spoke: ``model``, ``user``.
         not_run: ``sample/trial`` → why, of episodes that are in no figure.
     """
 
@@ -35,6 +38,7 @@ class SuiteResults(BaseModel):
     by_label: dict[str, dict[str, dict[str, Estimate]]]
     pass_hat_k: dict[int, Estimate] = {}
     endings: dict[str, int]
+    usage: dict[str, Usage] = {}
     not_run: dict[str, str]
 
 
@@ -60,6 +64,7 @@ def summarize_suite(
         },
         pass_hat_k=_pass_hat_k(scores_by_task(episodes, metrics[0])),
         endings=endings(episodes),
+        usage=total(episode.usage for episode in episodes),
         not_run={f"{sample}/{trial}": why for (sample, trial), why in sorted(played.not_run.items())},
     )
 
@@ -92,8 +97,15 @@ def render_suite(results: SuiteResults) -> str:
     ]
     lines += [f"{f'pass^{k}':34}{figure.tasks:>6}{_shown(figure):>22}" for k, figure in results.pass_hat_k.items()]
     lines.append("episodes: " + (", ".join(f"{name} {count}" for name, count in results.endings.items()) or "none"))
+    lines += [f"{role} took {_taken(usage)}" for role, usage in results.usage.items()]
     lines += [f"not run: {key}: {why}" for key, why in results.not_run.items()]
     return "\n".join(lines)
+
+
+def _taken(usage: Usage) -> str:
+    read = usage.input + usage.cache_read + usage.cache_write
+    dollars = "" if not usage.usd else f", ${usage.usd:.2f}"
+    return f"{read:,} tokens read, {usage.output:,} generated{dollars}"
 
 
 def _shown(figure: Estimate) -> str:

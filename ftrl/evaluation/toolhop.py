@@ -70,7 +70,7 @@ class ToolHop:
         "as JSONL in bytedance/FTRL, Data/jsonl/raw/ToolHop.jsonl",
         licence="Apache-2.0",
         files="ToolHop.json, or the same rows as JSONL",
-        how="download the file and point --tasks at it",
+        how="download the file and name it",
     )
 
     def __init__(self, scenario: str = "mandatory") -> None:

@@ -147,7 +147,7 @@ def test_scenarios_without_tasks_are_left_out() -> None:
     assert macro.f1 == 1
 
 
-@pytest.mark.parametrize("suite", ["toolhop", "tau-bench", "rotbench", "bfcl", "general"])
+@pytest.mark.parametrize("suite", ["bfcl", "general"])
 def test_a_suite_of_a_later_version_is_refused_by_name(suite: str) -> None:
     result = CliRunner().invoke(group, [suite, "--model", "m", "--out", "o"])
     assert isinstance(result.exception, InputError)

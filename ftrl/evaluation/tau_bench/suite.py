@@ -19,6 +19,9 @@ from ftrl.sandbox import CallStatus
 FINISHED = ("user_stopped", "transferred")
 """Endings that either published script scores; an episode that ends otherwise earns 0 in both."""
 
+LEFT_OUT = "Not made: one call at a time."
+"""What a provider's model is told of the second and further calls of a turn."""
+
 _REPEATED = (CallStatus.OK, CallStatus.TOOL_ERROR)
 """Calls that may have changed the database; others were stopped, and changed nothing."""
 
@@ -33,6 +36,7 @@ class TauBench:
         user: who plays the customers.
         mode: which published script's rules.
         domains: which of the domains.
+        played_by: name of who plays the customers; runs compare only where it is the same.
     """
 
     name = "tau-bench"
@@ -44,15 +48,22 @@ class TauBench:
         origin="sierra-research/tau-bench on GitHub; in this layout in bytedance/FTRL, Data/jsonl/raw",
         licence="MIT (tasks, databases, tools), Apache-2.0 (layout)",
         files="tau-bench.jsonl and beside it the folder tau-bench with airline and retail",
-        how="clone bytedance/FTRL and point --tasks at Data/jsonl/raw/tau-bench.jsonl",
+        how="clone bytedance/FTRL and name Data/jsonl/raw/tau-bench.jsonl",
     )
 
-    def __init__(self, user: User, mode: Mode = OFFICIAL, domains: Sequence[str] = tuple(TABLES)) -> None:
+    def __init__(
+        self,
+        user: User,
+        mode: Mode = OFFICIAL,
+        domains: Sequence[str] = tuple(TABLES),
+        *,
+        played_by: str | None = None,
+    ) -> None:
         for domain in domains:
             if domain not in TABLES:
                 raise InputError(f"tau-bench has no domain '{domain}'; there are {', '.join(TABLES)}")
         self.user, self.mode, self.domains = user, mode, tuple(domains)
-        self.variant: Mapping[str, str] = {"mode": mode.name}
+        self.variant: Mapping[str, str] = {"mode": mode.name, **({"user": played_by} if played_by else {})}
         self._digests: dict[tuple[str, tuple[Action, ...]], str] = {}
 
     def load(self, path: str) -> list[Sample[TauTask]]:
@@ -66,7 +77,11 @@ class TauBench:
     async def play(
         self, sample: Sample[TauTask], policy: Policy, sandbox: ToolRunner, settings: EpisodeSettings, trial: int = 0
     ) -> Transcript:
-        """One conversation between policy and user. A turn makes one call at most; others in it are left out."""
+        """One conversation between policy and user. A turn makes one call at most; others in it are left out.
+
+        A provider has its model's turn as it was made, and wants an answer to each of its calls: those that are left
+        out are told so there.
+        """
         domain = sample.task.domain
         session = Session(domain, sandbox)
         customer = Customer(self.user, sample.task.instruction, blank_line=self.mode.blank_line)
@@ -84,19 +99,21 @@ class TauBench:
             except ContextFull:
                 return ended("context_full")
             response = generation.response or parser(generation.text)
-            first = replace(response, calls=response.calls[:1])
-            messages.append(first.message([f"call_{turn}"] * len(first.calls)))
-            if not first.calls:
+            kept = response if generation.response else replace(response, calls=response.calls[:1])
+            ids = [f"call_{turn}_{i}" if i else f"call_{turn}" for i in range(len(kept.calls))]
+            messages.append(kept.message(ids))
+            if not kept.calls:
                 if generation.context_ended:
                     return ended("context_full")
                 messages.append(message("user", await customer.hear(response.content or "")))
                 if STOP in messages[-1]["content"]:
                     return ended("user_stopped")
                 continue
-            (asked,) = first.calls
+            asked = kept.calls[0]
             call = await self._call(session, sample.task, Action(asked.name, asked.arguments), turn, settings)
             calls.append(call)
-            messages.append({"role": "tool", "content": call.output, "tool_call_id": f"call_{turn}"})
+            for id_, shown in zip(ids, [call.output, *[LEFT_OUT] * (len(ids) - 1)], strict=True):
+                messages.append({"role": "tool", "content": shown, "tool_call_id": id_})
             if asked.name == self.mode.ends:
                 return ended("transferred")
         return ended("max_turns")

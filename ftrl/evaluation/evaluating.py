@@ -1,0 +1,156 @@
+"""Evaluating a model on a suite: tasks, policy and sandbox brought together, figures written beside the episodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, nullcontext
+from typing import Any
+
+from ftrl import storage
+from ftrl.errors import FtrlError, InputError
+from ftrl.evaluation.ftrl_test import versions
+from ftrl.evaluation.rotbench import RoTBench
+from ftrl.evaluation.running import BUDGET_SPENT, Played, claim, read_episodes, run_suite
+from ftrl.evaluation.settings import SuiteConfig
+from ftrl.evaluation.speakers import customer, identify, places, speaker
+from ftrl.evaluation.spending import USER, Metered, Spending
+from ftrl.evaluation.suite import Sample, Suite
+from ftrl.evaluation.suite_progress import SuiteDisplay
+from ftrl.evaluation.suite_results import SuiteResults, render_suite, summarize_suite
+from ftrl.evaluation.tau_bench import MODES, TauBench, User, scripted_user
+from ftrl.evaluation.toolhop import ToolHop
+from ftrl.ray_session import ray_session
+from ftrl.rollouts import CollectConfig, EpisodeSettings, PolicyIdentity
+from ftrl.sandbox import Sandbox
+
+Speakers = dict[str, tuple[CollectConfig, PolicyIdentity]]
+"""Role → who speaks in it."""
+
+
+def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults:
+    """Play the tasks that ``config.out`` lacks, score them; writes ``results.json`` and ``table.txt`` there.
+
+    Episodes that could not be played through a fault of ours, or were not begun since the budget is spent, stand in
+    ``not_run`` and in no figure; the next run plays them.
+
+    Args:
+        config: what to evaluate.
+        display: whether to show progress on stderr.
+
+    Raises:
+        InputError: model, tasks or folder are not as they should be; nothing was started.
+        FtrlError: the work failed; what was finished is kept.
+    """
+    suite = suite_of(config)
+    settings = config.episode or suite.settings
+    speakers = _speakers(config, settings)
+    samples = _samples(suite, config)
+    if not config.resume and any(True for _ in read_episodes(config.out)):
+        raise InputError("this folder holds episodes already; give another --out, or --resume", file=config.out)
+    identity = speakers["model"][1]
+    run = claim(config.out, suite, identity, settings)
+    spending = Spending(config.budget_usd)
+    with (
+        _ray(speakers) as ray,
+        Sandbox(config.engine.sandbox_workers) as sandbox,
+        SuiteDisplay(suite.name, len(samples) * config.trials, spending, silent=not display) as shown,
+    ):
+        played = asyncio.run(_play(config, settings, samples, speakers, ray, sandbox, spending, shown))
+    if not played.episodes:
+        (first, trial), why = next(iter(played.not_run.items()))
+        raise FtrlError(f"no episode could be played (first: {first}, trial {trial}: {why})")
+    results = summarize_suite(run, played, suite.metrics, tasks=config.tasks, trials=config.trials, versions=versions())
+    storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
+    storage.write_bytes(storage.join(config.out, "table.txt"), render_suite(results).encode() + b"\n")
+    return results
+
+
+def incomplete(results: SuiteResults) -> str | None:
+    """What is missing, and how to go on; None where nothing is."""
+    if not results.not_run:
+        return None
+    unpaid = sum(why == BUDGET_SPENT for why in results.not_run.values())
+    missing = f"{len(results.not_run)} episodes were not played and are in no figure"
+    if unpaid == len(results.not_run):
+        return f"the budget is spent, and {missing}; run the command again with a larger one to go on"
+    return f"{missing}, through faults of ours that are listed; run the command again to go on"
+
+
+def suite_of(config: SuiteConfig, user: User | None = None) -> Suite[Any]:
+    """The suite as it was chosen; without a ``user``, tau-bench can be loaded but not played.
+
+    Raises:
+        InputError: what was chosen is not there, or something is missing.
+    """
+    if config.suite == "rotbench":
+        return RoTBench()
+    if config.suite == "toolhop":
+        return ToolHop(config.scenario)
+    if config.user is None:
+        raise InputError("tau-bench needs somebody who plays its customers; give --user-model", field="user")
+    return TauBench(user or scripted_user([]), MODES[config.mode], config.domains, played_by=config.user.model)
+
+
+def _samples(suite: Suite[Any], config: SuiteConfig) -> list[Sample[Any]]:
+    samples = suite.load(config.tasks)
+    if not samples:
+        raise InputError("there are no tasks here", file=config.tasks)
+    for id_, count in Counter(sample.id for sample in samples).items():
+        if count > 1:
+            raise InputError(f"{count} tasks have the id '{id_}'", file=config.tasks, field="id")
+    return samples[: config.limit]
+
+
+def _speakers(config: SuiteConfig, settings: EpisodeSettings) -> Speakers:
+    """Who speaks, each looked at before anything is started."""
+    wanted = {"model": config.speaking(settings)}
+    if config.suite == "tau-bench" and config.user is not None:
+        wanted["user"] = config.customers(config.user)
+    found = {role: (how, identify(how)) for role, how in wanted.items()}
+    if config.budget_usd is not None and all(identity.weights is not None for _, identity in found.values()):
+        raise InputError("a model of your own costs nobody dollars; leave --budget-usd out")
+    return found
+
+
+@contextmanager
+def _ray(speakers: Speakers) -> Iterator[Any]:
+    """Ray, where an engine is needed."""
+    needed = any(identity.weights is not None for _, identity in speakers.values())
+    with ray_session() if needed else nullcontext() as ray:
+        yield ray
+
+
+async def _play(
+    config: SuiteConfig,
+    settings: EpisodeSettings,
+    samples: Sequence[Sample[Any]],
+    speakers: Speakers,
+    ray: Any,
+    sandbox: Sandbox,
+    spending: Spending,
+    shown: SuiteDisplay,
+) -> Played:
+    async with AsyncExitStack() as stack:
+        how, identity = speakers["model"]
+        policy = await stack.enter_async_context(speaker(ray, how, identity))
+        user: User | None = None
+        if "user" in speakers:
+            their_how, their_identity = speakers["user"]
+            # Engines that serve the same weights serve both.
+            shared = identity.weights is not None and their_identity == identity
+            theirs = policy if shared else await stack.enter_async_context(speaker(ray, their_how, their_identity))
+            user = customer(Metered(theirs, USER, spending), their_how.episode)
+        return await run_suite(
+            suite_of(config, user),
+            samples,
+            policy,
+            sandbox,
+            settings,
+            config.out,
+            trials=config.trials,
+            in_flight=places(how, identity),
+            spending=spending,
+            tell=shown.tell,
+        )

@@ -1,0 +1,108 @@
+"""What an evaluation takes: tokens and dollars, by who speaks, of each episode and of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from ftrl.errors import FtrlError
+from ftrl.rollouts import Conversation, EpisodeSettings, Generation, Policy, PolicyIdentity, Usage
+
+MODEL, USER = "model", "user"
+"""Who speaks: the model that is evaluated, and who plays the customers of tau-bench."""
+
+_EPISODE: ContextVar[dict[str, Usage]] = ContextVar("ftrl_episode_usage")
+"""Of the episode that is being played, by who speaks. Each episode is a task of its own, and so has its own."""
+
+
+class Spending:
+    """What was taken so far, and whether anything is left.
+
+    Args:
+        usd: the most dollars; any number if None.
+    """
+
+    def __init__(self, usd: float | None = None) -> None:
+        self._most = usd
+        self.usd = 0.0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no further episode may begin."""
+        return self._most is not None and self.usd >= self._most
+
+    @contextmanager
+    def episode(self) -> Iterator[dict[str, Usage]]:
+        """An episode is played in this block, in this task; yields what it took, by who spoke."""
+        taken: dict[str, Usage] = {}
+        token = _EPISODE.set(taken)
+        try:
+            yield taken
+        finally:
+            _EPISODE.reset(token)
+
+    def add(self, usage: Iterable[Usage]) -> None:
+        """Count what episodes took.
+
+        Raises:
+            FtrlError: there is a budget, and the price is not known.
+        """
+        for one in usage:
+            if one.usd is not None:
+                self.usd += one.usd
+            elif self._most is not None:
+                raise FtrlError(
+                    "what a model's tokens cost is not known, so no budget in dollars holds; say it with --price"
+                )
+
+
+class Metered:
+    """A policy whose turns are counted.
+
+    Args:
+        policy: who speaks.
+        role: ``MODEL`` or ``USER``.
+        spending: where to.
+    """
+
+    def __init__(self, policy: Policy, role: str, spending: Spending) -> None:
+        self._policy = policy
+        self._role = role
+        self._spending = spending
+
+    @property
+    def identity(self) -> PolicyIdentity:
+        """The policy's own."""
+        return self._policy.identity
+
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
+        """A new conversation."""
+        return _MeteredConversation(self._policy.converse(tools, settings, seed), self._role, self._spending)
+
+
+class _MeteredConversation:
+    def __init__(self, conversation: Conversation, role: str, spending: Spending) -> None:
+        self._conversation = conversation
+        self._role = role
+        self._spending = spending
+
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
+        generation = await self._conversation.generate(messages, most_tokens)
+        usage = generation.usage or Usage(usd=None)
+        taken = _EPISODE.get()
+        taken[self._role] = taken.get(self._role, Usage()).plus(usage)
+        self._spending.add([usage])
+        return generation
+
+
+def total(episodes: Iterable[Mapping[str, Usage]]) -> dict[str, Usage]:
+    """What episodes took together, by who spoke."""
+    sums: dict[str, Usage] = {}
+    for taken in episodes:
+        for role, usage in taken.items():
+            sums[role] = sums.get(role, Usage()).plus(usage)
+    return sums
