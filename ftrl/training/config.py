@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ftrl.errors import InputError
 from ftrl.settings_files import read_layers
+from ftrl.training.verl_defaults import check_overrides
 
 
 class Part(BaseModel):
@@ -63,6 +65,12 @@ class OptimConfig(Part):
     def _batches_fit(self) -> OptimConfig:
         if self.batch_size % self.mini_batch_size:
             raise ValueError("batch_size must be a multiple of mini_batch_size")
+        longest = self.max_prompt_tokens + self.max_response_tokens
+        if self.tokens_per_gpu < longest:
+            raise ValueError(
+                f"tokens_per_gpu must be at least {longest}, max_prompt_tokens and max_response_tokens together: "
+                "a response is never split over two forward passes"
+            )
         return self
 
 
@@ -75,6 +83,21 @@ class HardwareConfig(Part):
     tensor_parallel: int = Field(default=2, ge=1)
     gpu_memory: float = Field(default=0.7, gt=0, le=1, description="Share of a GPU's memory that vLLM takes.")
     reference_offload: bool = Field(default=True, description="Keep the reference model's parameters in host memory.")
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that train; one process, on a CPU."""
+        return self.nodes * self.gpus_per_node if self.device == "gpu" else 1
+
+    @model_validator(mode="after")
+    def _engines_fit(self) -> HardwareConfig:
+        tensor, node = self.tensor_parallel, self.gpus_per_node
+        if self.device == "gpu" and (self.gpus % tensor or (node % tensor and tensor % node)):
+            raise ValueError(
+                f"tensor_parallel is {tensor}, but {self.nodes} x {node} GPUs cannot be shared out to engines of "
+                f"{tensor}; make gpus_per_node a multiple of tensor_parallel"
+            )
+        return self
 
 
 class TrainConfig(Part):
@@ -89,7 +112,7 @@ class TrainConfig(Part):
         thinking: let the model think before it acts (Qwen3).
         step_timeout: minutes without a finished training step after which the run is stopped.
         loggers: verl's trackers; the run's own metrics.jsonl is always written.
-        verl: verl settings by dotted name, applied last.
+        verl: verl settings by dotted name, applied last; a name that verl does not have needs a ``+`` before it.
     """
 
     model: str
@@ -114,6 +137,16 @@ class TrainConfig(Part):
             raise ValueError("must not be empty")
         return value
 
+    @model_validator(mode="after")
+    def _updates_fit_the_gpus(self) -> TrainConfig:
+        responses = self.optim.mini_batch_size * self.optim.samples_per_prompt
+        if responses % self.hardware.gpus:
+            raise ValueError(
+                f"an update of optim.mini_batch_size x optim.samples_per_prompt = {responses} responses cannot be "
+                f"shared out evenly to {self.hardware.gpus} GPUs (hardware.nodes x hardware.gpus_per_node)"
+            )
+        return self
+
 
 def load_config(files: str | Sequence[str], overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a run's settings.
@@ -125,4 +158,10 @@ def load_config(files: str | Sequence[str], overrides: Sequence[str] = ()) -> Tr
     Raises:
         InputError: a file is missing, is not YAML, or a field is wrong; the message names file, line and field.
     """
-    return read_layers(files, overrides).into(TrainConfig)
+    layers = read_layers(files, overrides)
+    config = layers.into(TrainConfig)
+    try:
+        check_overrides(config.verl)
+    except InputError as error:
+        raise layers.error(error.message, "verl", str(error.field).removeprefix("verl.")) from error
+    return config

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ftrl.errors import FtrlError
 from ftrl.ray_session import logical_node
 from ftrl.training.config import TrainConfig
+from ftrl.training.verl_defaults import check_overrides, verl_defaults
 
 AGENT_LOOP = "ftrl_step"
 AGENT_LOOPS = Path(__file__).with_name("agent_loops.yaml")
@@ -27,27 +27,19 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
         environments: the store in which reward actors look up tools.
         checkpoints: folder for verl's checkpoints.
         name: the experiment's name for trackers.
-    """
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(_verl_defaults()), version_base=None):
-        composed = compose("ppo_trainer")
+    Raises:
+        InputError: ``config.verl`` names a setting that verl does not have.
+        FtrlError: verl is not installed.
+    """
+    check_overrides(config.verl)
+    composed = copy.deepcopy(verl_defaults())
     settings = {**_recipe(config), **_wiring(config, model, environments, checkpoints, name)}
     if config.hardware.device == "cpu":
         settings.update(_on_cpu(config))
-    settings.update(config.verl)
+    settings.update({key.removeprefix("+"): value for key, value in config.verl.items()})
     _set(composed, settings)
     return composed
-
-
-def _verl_defaults() -> Path:
-    """The folder of verl's own configuration, found without importing verl, which takes many seconds."""
-    spec = importlib.util.find_spec("verl")
-    if spec is None or not spec.submodule_search_locations:
-        raise FtrlError("training needs verl, which is not installed; `ftrl doctor` tells how to get it")
-    return Path(spec.submodule_search_locations[0]) / "trainer" / "config"
 
 
 def _set(composed: DictConfig, settings: Mapping[str, Any]) -> None:

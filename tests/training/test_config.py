@@ -1,9 +1,8 @@
-"""A run's file is read strictly, and its defaults are the published recipe."""
+"""A run's files are read strictly, and what cannot work is refused before anything starts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -67,62 +66,6 @@ def test_a_batch_that_is_no_multiple_of_its_mini_batch_is_refused(tmp_path: Path
         minimal(tmp_path, "optim.batch_size=500")
 
 
-PUBLISHED: dict[str, Any] = {
-    "algorithm.adv_estimator": "grpo",
-    "algorithm.use_kl_in_reward": False,
-    "data.train_batch_size": 512,
-    "data.max_prompt_length": 16384,
-    "data.max_response_length": 1024,
-    "data.filter_overlong_prompts": True,
-    "data.truncation": "error",
-    "actor_rollout_ref.actor.optim.lr": 1e-6,
-    "actor_rollout_ref.model.use_remove_padding": True,
-    "actor_rollout_ref.actor.ppo_mini_batch_size": 32,
-    "actor_rollout_ref.actor.use_dynamic_bsz": True,
-    "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": 32768,
-    "actor_rollout_ref.actor.use_kl_loss": True,
-    "actor_rollout_ref.actor.kl_loss_coef": 0.001,
-    "actor_rollout_ref.actor.kl_loss_type": "low_var_kl",
-    "actor_rollout_ref.actor.entropy_coeff": 0.001,
-    "actor_rollout_ref.model.enable_gradient_checkpointing": True,
-    "actor_rollout_ref.actor.fsdp_config.param_offload": False,
-    "actor_rollout_ref.actor.fsdp_config.optimizer_offload": False,
-    "actor_rollout_ref.rollout.tensor_model_parallel_size": 2,
-    "actor_rollout_ref.rollout.name": "vllm",
-    "actor_rollout_ref.rollout.gpu_memory_utilization": 0.7,
-    "actor_rollout_ref.rollout.n": 16,
-    "actor_rollout_ref.rollout.max_num_batched_tokens": 32768,
-    "actor_rollout_ref.ref.fsdp_config.param_offload": True,
-    "ftrl.metric": "solve_f1",
-    "trainer.critic_warmup": 0,
-    "trainer.val_before_train": False,
-    "trainer.n_gpus_per_node": 8,
-    "trainer.nnodes": 1,
-    "trainer.save_freq": 120,
-    "trainer.test_freq": -1,
-    "trainer.total_epochs": 1,
-}
-"""The settings of the published scripts, under verl's names."""
-
-
-@pytest.fixture(scope="module")
-def resolved() -> dict[str, Any]:
-    return dict(yaml.safe_load(resolved_yaml(TrainConfig.model_validate(MINIMAL))))
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_the_defaults_give_verl_the_published_settings(resolved: dict[str, Any], name: str) -> None:
-    value: Any = resolved
-    for key in name.split("."):
-        value = value[key]
-    assert value == PUBLISHED[name]
-
-
-def test_the_published_run_has_three_iterations_of_at_most_twenty_turns() -> None:
-    config = TrainConfig.model_validate(MINIMAL)
-    assert (config.iterations, config.collect.max_turns, config.collect.temperature) == (3, 20, 1.0)
-
-
 def test_verls_own_settings_have_the_last_word() -> None:
     config = TrainConfig.model_validate({**MINIMAL, "verl": {"actor_rollout_ref.rollout.n": 5}})
     assert yaml.safe_load(resolved_yaml(config))["actor_rollout_ref"]["rollout"]["n"] == 5
@@ -134,3 +77,64 @@ def test_on_a_cpu_nothing_asks_for_a_gpu_build() -> None:
     assert settings["trainer"]["device"] == "cpu"
     assert settings["actor_rollout_ref"]["actor"]["strategy"] == "fsdp2"
     assert settings["actor_rollout_ref"]["rollout"]["dtype"] == "float32"
+
+
+def test_later_files_are_laid_over_earlier_ones_and_the_wrong_one_is_named(tmp_path: Path) -> None:
+    run, mine = written(tmp_path, yaml.safe_dump(MINIMAL)), tmp_path / "mine.yaml"
+    mine.write_text("out: runs/mine\noptim: {max_steps: 3}\n")
+    config = load_config([run, str(mine)])
+    assert (config.model, config.out, config.optim.max_steps) == ("models/m", "runs/mine", 3)
+    mine.write_text("out: runs/mine\noptim: {max_step: 3}\n")
+    with pytest.raises(InputError, match=r"mine\.yaml:2: field 'optim\.max_step'"):
+        load_config([run, str(mine)])
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("optim.tokens_per_gpu=17407", "at least 17408"),
+        ("hardware.gpus_per_node=1", "make gpus_per_node a multiple of tensor_parallel"),
+        ("hardware.tensor_parallel=3", "engines of 3"),
+        ("hardware.nodes=3", "cannot be shared out evenly to 24 GPUs"),
+    ],
+)
+def test_what_verl_would_stumble_over_after_minutes_is_refused_at_once(setting: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=told):
+        minimal(tmp_path, setting)
+
+
+def test_what_just_fits_is_taken(tmp_path: Path) -> None:
+    assert minimal(tmp_path, "optim.tokens_per_gpu=17408").optim.tokens_per_gpu == 17408
+    assert minimal(tmp_path, "hardware.nodes=2", "hardware.tensor_parallel=16").hardware.gpus == 16
+    assert minimal(tmp_path, "hardware.device=cpu", "hardware.tensor_parallel=3", "hardware.nodes=3").hardware.gpus == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("actor_rollout_ref.rolout.n", "is actor_rollout_ref.rollout.n meant"),
+        ("trainer.save_freq.x", "no such setting"),
+        ("entirely.made_up", "no such setting"),
+    ],
+)
+def test_a_setting_that_verl_does_not_have_is_refused_where_it_is_written(key: str, told: str, tmp_path: Path) -> None:
+    run, mine = written(tmp_path, yaml.safe_dump(MINIMAL)), tmp_path / "mine.yaml"
+    mine.write_text(f"verl:\n  trainer.balance_batch: false\n  {key}: 3\n")
+    with pytest.raises(InputError, match=told) as refused:
+        load_config([run, str(mine)])
+    assert (refused.value.file, refused.value.line, refused.value.field) == (str(mine), 3, f"verl.{key}")
+
+
+def test_it_is_refused_too_where_a_run_is_made_in_python() -> None:
+    config = TrainConfig.model_validate({**MINIMAL, "verl": {"trainer.save_frequency": 3}})
+    with pytest.raises(InputError, match=r"field 'verl\.trainer\.save_frequency': .* is trainer\.save_freq meant"):
+        resolved_yaml(config)
+
+
+def test_a_setting_can_be_added_by_a_plus_and_below_a_group_that_is_empty() -> None:
+    rollout = "actor_rollout_ref.rollout"
+    overrides = {f"+{rollout}.enable_sleep_mode": False, f"{rollout}.engine_kwargs.vllm.swap_space": 8}
+    told = yaml.safe_load(resolved_yaml(TrainConfig.model_validate({**MINIMAL, "verl": overrides})))
+    rollout_settings = told["actor_rollout_ref"]["rollout"]
+    assert rollout_settings["enable_sleep_mode"] is False
+    assert rollout_settings["engine_kwargs"]["vllm"] == {"swap_space": 8}
