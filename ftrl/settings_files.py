@@ -85,6 +85,8 @@ class Layers:
         except ValidationError as error:
             first = error.errors()[0]
             message = str(first["msg"]).removeprefix("Value error, ")
+            if first["type"] == "extra_forbidden":
+                message = "there is no such setting"
             raise self.error(message, *at, *map(str, first["loc"])) from error
 
     def error(self, message: str, *names: str) -> InputError:
@@ -96,10 +98,10 @@ class Layers:
                 part around it, is to blame; all of them, if none does.
         """
         depths = [layer.depth(names) for layer in self._layers]
-        deepest = max(depths)
+        deepest = max(depths, default=0)
         field = ".".join(names) or None
         if not deepest:
-            return InputError(message, file=" + ".join(layer.name for layer in self._layers), field=field)
+            return InputError(message, file=" + ".join(layer.name for layer in self._layers) or None, field=field)
         blamed = max(index for index, depth in enumerate(depths) if depth == deepest)
         layer = self._layers[blamed]
         return InputError(message, file=layer.name, line=line_of(layer.node, names), field=field)

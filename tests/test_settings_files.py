@@ -98,6 +98,11 @@ def test_an_error_names_the_file_that_holds_the_wrong_field_and_its_line_there(
     assert refused.value.field == field
 
 
+def test_a_setting_that_does_not_exist_is_said_not_to(file: Files) -> None:
+    with pytest.raises(InputError, match=r"run\.yaml:1: field 'outt': there is no such setting"):
+        read_layers(file("run.yaml", "outt: a\nout: b\n")).into(Run)
+
+
 def test_an_error_in_an_assignment_names_the_assignment(file: Files) -> None:
     with pytest.raises(InputError, match=r"^--set part\.size=none: field 'part\.size'"):
         read_layers(file("run.yaml", "out: a\npart: {size: 2}\n"), ["part.size=none"]).into(Run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,15 @@ def test_a_job_takes_a_recipe_and_an_overlay(name: str, on: str | None, monkeypa
 def test_the_doctor_knows_what_a_recipe_needs_with_an_overlay(on: str, gpus: int, nodes: int) -> None:
     needs = read_needs([recipe("qwen3-14b-thinking-reinforce-pp"), overlay(on)])
     assert (needs.kind, needs.gpus, needs.nodes) == ("training run", gpus, nodes)
+
+
+def test_a_job_that_is_given_a_wrong_overlay_ends_with_code_two_and_names_it(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("# two nodes\nhardware: {node: 2}\n")
+    command = [sys.executable, "jobs/train.py", "--config", recipe("qwen3-8b-grpo"), "--config", str(wrong)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"ftrl: {wrong}:2: field 'hardware.node'" in done.stderr
 
 
 # verl's own opinion
