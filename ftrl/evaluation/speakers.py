@@ -14,7 +14,15 @@ from ftrl.evaluation.text_dialogues import dialogues_with
 from ftrl.llm import ModelRefused
 from ftrl.models import check_model_folder, weights_hash
 from ftrl.rewards import profile_named
-from ftrl.rollouts import CollectConfig, EpisodeSettings, Policy, PolicyIdentity, ProviderPolicy
+from ftrl.rollouts import (
+    CollectConfig,
+    ContextFull,
+    EngineFault,
+    EpisodeSettings,
+    Policy,
+    PolicyIdentity,
+    ProviderPolicy,
+)
 from ftrl.rollouts.fleet import vllm_runs_on_cpu
 from ftrl.rollouts.providers import IN_FLIGHT, WITHOUT_SEEDS, is_provider, model_settings
 
@@ -82,7 +90,10 @@ def customer(policy: Policy, settings: EpisodeSettings) -> User:
     """A user of tau-bench whose lines a model writes. It is told the whole conversation each time, as published."""
 
     async def say(messages: Sequence[dict[str, Any]]) -> str:
-        said = (await policy.converse((), settings).generate(messages)).text
+        try:
+            said = (await policy.converse((), settings).generate(messages)).text
+        except ContextFull as error:  # no fault of the model that is evaluated
+            raise EngineFault(f"the conversation does not fit the customers' model: {error}") from error
         return said.rpartition(_THOUGHT)[2].strip()
 
     return say

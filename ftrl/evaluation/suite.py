@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from ftrl.rollouts import EpisodeSettings, Policy
+from ftrl.rollouts import EpisodeSettings, Metrics, Policy
 from ftrl.rollouts.episode import ToolRunner
 from ftrl.rollouts.trajectory import Json, Record, TrajectoryCall, episode_seed
 
@@ -59,11 +59,13 @@ class Transcript(Record):
         messages: in OpenAI chat format, the prompt included.
         calls: the tool calls that were made, in order.
         ending: why the episode ended, in one word; the suite says which there are.
+        earned: scores that were made while it was played, by profile; only of suites where that is so.
     """
 
     messages: tuple[dict[str, Json], ...]
     calls: tuple[TrajectoryCall, ...] = ()
     ending: str
+    earned: tuple[Metrics, ...] = ()
 
     def said(self) -> list[str]:
         """The assistant's texts, in order; empty ones for turns of calls only."""
