@@ -1,4 +1,4 @@
-"""``ftrl eval rotbench | tau-bench | toolhop``: the suites that other people published."""
+"""``ftrl eval rotbench | tau-bench | toolhop | bfcl | general``: the suites that other people published."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ TurnsOption = Annotated[
 
 def register(group: typer.Typer) -> None:
     """Add the commands to ``ftrl eval``."""
-    for name, command in (("rotbench", rotbench), ("tau-bench", tau_bench), ("toolhop", toolhop)):
+    for name, command in (
+        ("rotbench", rotbench),
+        ("tau-bench", tau_bench),
+        ("toolhop", toolhop),
+        ("bfcl", bfcl),
+        ("general", general),
+    ):
         group.command(name=name)(command)
 
 
@@ -104,6 +110,41 @@ def toolhop(
     Example: ftrl eval toolhop ToolHop.json --model DIR --out eval/toolhop
     """
     _evaluate("toolhop", file or tasks, options, max_turns, as_json=as_json, scenario=scenario)
+
+
+@evaluates
+def bfcl(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="FOLDER", help="The package bfcl_eval, unpacked, or where it lies.")
+    ] = None,
+    *,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="non_live, multi_turn or one of their categories; may be given more than once."),
+    ] = None,
+    tasks: TasksOption = None,
+    as_json: JsonOption = False,
+    options: dict[str, Any],
+) -> None:
+    """The Berkeley leaderboard, single-turn and multi-turn, by its own checkers. Kill it at any time; run it again.
+
+    Example: ftrl eval bfcl bfcl/ --model DIR --category non_live --out eval/bfcl
+
+    What it needs: pip download --no-deps bfcl-eval && python -m zipfile -e bfcl_eval-*.whl bfcl/
+    """
+    more = {"categories": tuple(category)} if category else {}
+    _evaluate("bfcl", folder or tasks, options, None, as_json=as_json, **more)
+
+
+@evaluates
+def general(*, as_json: JsonOption = False, options: dict[str, Any]) -> None:
+    """Arithmetic and reading without tools, with questions that come with ftrl: has training cost anything else?
+
+    Example: ftrl eval general --model DIR --out eval/general
+    """
+    from ftrl.evaluation.general.suite import BUILT_IN
+
+    _evaluate("general", BUILT_IN, options, None, as_json=as_json)
 
 
 def _evaluate(

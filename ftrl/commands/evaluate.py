@@ -10,8 +10,6 @@ from ftrl.commands import eval_suites
 from ftrl.commands.playing import JsonOption, MaxTurnsOption, evaluates, evaluation
 from ftrl.errors import InputError
 
-LATER_SUITES = ("bfcl", "general")
-
 group = typer.Typer(help="Run a benchmark with a model.", no_args_is_help=True)
 
 
@@ -87,15 +85,3 @@ def table_command(
     from ftrl.evaluation.stored import open_run
 
     typer.echo(render_paper_table(own_rows(map(open_run, folders)), form))
-
-
-def _register_later_suite(name: str) -> None:
-    @group.command(name=name, hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-    def later() -> None:
-        raise InputError(
-            f"the suite '{name}' is not in this version yet; there are ftrl-test, rotbench, tau-bench and toolhop"
-        )
-
-
-for _name in LATER_SUITES:
-    _register_later_suite(_name)

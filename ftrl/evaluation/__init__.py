@@ -11,8 +11,10 @@ needed to know what it means: versions, settings, how episodes ended, what was n
 * An evaluation that was cut off goes on when it is started again.
 """
 
+from ftrl.evaluation.bfcl import BFCL
 from ftrl.evaluation.evaluating import evaluate_suite
 from ftrl.evaluation.ftrl_test import EvalConfig, evaluate
+from ftrl.evaluation.general import General
 from ftrl.evaluation.results import EvalResults, Scores, render_table, summarize
 from ftrl.evaluation.rotbench import RoTBench
 from ftrl.evaluation.running import Episode, Played, RunIdentity, run_suite
@@ -24,10 +26,12 @@ from ftrl.evaluation.tau_bench import TauBench
 from ftrl.evaluation.toolhop import ToolHop
 
 __all__ = [
+    "BFCL",
     "DataSource",
     "Episode",
     "EvalConfig",
     "EvalResults",
+    "General",
     "Played",
     "RoTBench",
     "RunIdentity",

@@ -10,7 +10,9 @@ from typing import Any
 
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
+from ftrl.evaluation.bfcl import BFCL
 from ftrl.evaluation.ftrl_test import versions
+from ftrl.evaluation.general import General
 from ftrl.evaluation.rotbench import RoTBench
 from ftrl.evaluation.running import BUDGET_SPENT, Played, claim, read_episodes, run_suite
 from ftrl.evaluation.settings import SuiteConfig
@@ -86,6 +88,10 @@ def suite_of(config: SuiteConfig, user: User | None = None) -> Suite[Any]:
     """
     if config.suite == "rotbench":
         return RoTBench()
+    if config.suite == "bfcl":
+        return BFCL(config.categories)
+    if config.suite == "general":
+        return General()
     if config.suite == "toolhop":
         return ToolHop(config.scenario)
     if config.user is None:

@@ -25,7 +25,9 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolCall, ToolInfo
 
+from ftrl.evaluation.bfcl import BFCL
 from ftrl.evaluation.ftrl_suite import FtrlTest
+from ftrl.evaluation.general import General
 from ftrl.evaluation.rotbench import RoTBench
 from ftrl.evaluation.suite import Sample, Suite, Transcript
 from ftrl.evaluation.tau_bench import MODES, TauBench
@@ -136,6 +138,10 @@ def _suite(name: str, options: Mapping[str, Any]) -> Suite[Any]:
         return FtrlTest(options["profile"])
     if name == "rotbench":
         return RoTBench()
+    if name == "bfcl":
+        return BFCL(options["categories"])
+    if name == "general":
+        return General()
     if name == "toolhop":
         return ToolHop(options["scenario"])
 

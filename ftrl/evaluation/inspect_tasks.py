@@ -1,8 +1,8 @@
 """Our benchmarks as tasks of Inspect AI, which finds this module by the entry point ``inspect_ai``.
 
 ``inspect eval ftrl/ftrl_test --model openai/NAME -T path=ftrl_test.jsonl``; and ``ftrl/rotbench``, ``ftrl/toolhop``,
-``ftrl/tau_bench``. Providers, retries, limits, cache, logs and viewer are Inspect's; episodes and scores are those of
-``ftrl eval``. A fault of ours or the provider's is a sample's error, in no score.
+``ftrl/tau_bench``, ``ftrl/bfcl``, ``ftrl/general``. Providers, retries, limits, cache, logs and viewer are Inspect's;
+episodes and scores are those of ``ftrl eval``. A fault of ours or the provider's is a sample's error, in no score.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import grouped, mean, stderr
 
 from ftrl.errors import InputError
+from ftrl.evaluation.general.suite import BUILT_IN
 from ftrl.evaluation.inspect_playing import chat_messages, episode, opened, score
 from ftrl.evaluation.suite import Sample
 from ftrl.evaluation.tau_bench import MODES
@@ -108,6 +109,30 @@ def tau_bench(
     if user_model is not None:
         made.model_roles = {"user": get_model(user_model)}
     return made
+
+
+@task
+def bfcl(path: str, categories: str | list[str] = "non_live,multi_turn") -> Task:
+    """The Berkeley leaderboard's single-turn and multi-turn categories, by category.
+
+    Args:
+        path: the package bfcl_eval, unpacked, or the folder that it lies in.
+        categories: non_live, multi_turn, or some of their categories.
+    """
+    wanted = categories.split(",") if isinstance(categories, str) else list(categories)
+    return _task(
+        "bfcl",
+        path,
+        {"categories": wanted},
+        lambda of: (chat_messages(of.turns[0]), [json.dumps(right) for right in of.answer]),
+        by="category",
+    )
+
+
+@task
+def general() -> Task:
+    """Arithmetic and reading without tools, by part."""
+    return _task("general", BUILT_IN, {}, lambda of: (of.question, list(of.answers)), by="part")
 
 
 def _task(suite: str, path: str, options: dict[str, Any], shown: Shown, *, by: str | None = None) -> Task:

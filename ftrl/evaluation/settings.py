@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from ftrl.evaluation.bfcl.data import CATEGORIES
+from ftrl.evaluation.general.suite import BUILT_IN
 from ftrl.evaluation.tau_bench.data import TABLES
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, ProviderSettings
 from ftrl.rollouts.settings import Settings
@@ -25,8 +27,8 @@ class UserSettings(Settings):
 class SuiteConfig(Settings):
     """One evaluation of a suite: which tasks, which model, where to."""
 
-    suite: Literal["rotbench", "tau-bench", "toolhop"]
-    tasks: str = Field(description="The benchmark's file or folder.")
+    suite: Literal["bfcl", "general", "rotbench", "tau-bench", "toolhop"]
+    tasks: str = Field(default=BUILT_IN, description="The benchmark's file or folder; not for general.")
     model: str = Field(description="Folder of a model on this machine, or PROVIDER/NAME.")
     out: str = Field(description="Folder for results.json and the episodes, local or s3://.")
     trials: int = Field(default=1, ge=1, description="Episodes of each task.")
@@ -38,6 +40,7 @@ class SuiteConfig(Settings):
     budget_usd: float | None = Field(
         default=None, gt=0, description="No further episode begins once the providers have taken so much."
     )
+    categories: tuple[str, ...] = Field(default=CATEGORIES, min_length=1, description="bfcl: which of them.")
     scenario: Literal["direct", "mandatory", "free"] = Field(default="mandatory", description="toolhop: which of them.")
     mode: Literal["official", "ftrl"] = Field(default="official", description="tau-bench: whose rules.")
     domains: tuple[str, ...] = Field(default=tuple(TABLES), min_length=1, description="tau-bench: which of them.")

@@ -9,6 +9,7 @@ from typing import Any
 from ftrl import storage
 from ftrl.errors import InputError
 from ftrl.evaluation.engines import EnginePolicy, places_of_engine
+from ftrl.evaluation.suite import spoken
 from ftrl.evaluation.tau_bench import User
 from ftrl.evaluation.text_dialogues import dialogues_with
 from ftrl.llm import ModelRefused
@@ -25,8 +26,6 @@ from ftrl.rollouts import (
 )
 from ftrl.rollouts.fleet import vllm_runs_on_cpu
 from ftrl.rollouts.providers import IN_FLIGHT, WITHOUT_SEEDS, is_provider, model_settings
-
-_THOUGHT = "</think>"
 
 
 def identify(config: CollectConfig) -> PolicyIdentity:
@@ -94,6 +93,6 @@ def customer(policy: Policy, settings: EpisodeSettings) -> User:
             said = (await policy.converse((), settings).generate(messages)).text
         except ContextFull as error:  # no fault of the model that is evaluated
             raise EngineFault(f"the conversation does not fit the customers' model: {error}") from error
-        return said.rpartition(_THOUGHT)[2].strip()
+        return spoken(said).strip()
 
     return say

@@ -153,3 +153,8 @@ def seed_of(sample: Sample[Any], settings: EpisodeSettings, trial: int) -> int |
 def message(role: str, content: str) -> dict[str, Any]:
     """A chat message that is only text."""
     return {"role": role, "content": content}
+
+
+def spoken(text: str) -> str:
+    """A turn without what the model thought; nothing where its thinking was cut off."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]

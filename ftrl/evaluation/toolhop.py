@@ -24,7 +24,7 @@ from ftrl import storage
 from ftrl.environments import Environment, Gold, Scenario, source_id
 from ftrl.errors import InputError
 from ftrl.evaluation.prompts import prompt
-from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript
+from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, spoken
 from ftrl.rewards import profile_named
 from ftrl.rewards.matching import matches_reference, matches_strict
 from ftrl.rollouts import EngineFault, EpisodeKey, EpisodeSettings, Policy, TrajectoryStatus, run_episode
@@ -62,7 +62,7 @@ class ToolHop:
     """
 
     name = "toolhop"
-    version = "1"
+    version = "2"
     metrics = ("ftrl", "official", "strict")
     source = DataSource(
         title="ToolHop: multi-hop tool use",
@@ -153,7 +153,7 @@ def score_answer(transcript: Transcript, answer: str) -> Score:
     if said and before and before[-1]["role"] == "tool":
         texts.append(before[-1]["content"])
     wanted = answer.rstrip(".0").lower()
-    visible = profile_named("strict").parser(said).content or ""
+    visible = spoken(profile_named("strict").parser(said).content or "")
     given = [text.strip() for text in _ANSWER.findall(visible)][-1:]
     short = all(len(text.split()) <= len(answer.split()) + _MORE_WORDS for text in given)
     metrics = {

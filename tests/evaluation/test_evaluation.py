@@ -147,13 +147,6 @@ def test_scenarios_without_tasks_are_left_out() -> None:
     assert macro.f1 == 1
 
 
-@pytest.mark.parametrize("suite", ["bfcl", "general"])
-def test_a_suite_of_a_later_version_is_refused_by_name(suite: str) -> None:
-    result = CliRunner().invoke(group, [suite, "--model", "m", "--out", "o"])
-    assert isinstance(result.exception, InputError)
-    assert suite in str(result.exception)
-
-
 def test_the_command_prints_json_on_stdout(config: EvalConfig) -> None:
     arguments: list[Any] = ["--model", config.model, "--tasks", config.tasks, "--out", config.out, "--trials", "2"]
     result = CliRunner().invoke(group, ["ftrl-test", *arguments, "--json"])

@@ -2,6 +2,7 @@
 
 ``tau_bench_user.txt``: the simulated user's rules, from tau-bench (Sierra Research, MIT) as the FTRL release spells
 them. ``toolhop_*.txt``: the questions' frames, from ToolHop's evaluation as the FTRL release has it (Apache-2.0).
+``general.txt`` is our own.
 """
 
 from __future__ import annotations

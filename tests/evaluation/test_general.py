@@ -1,0 +1,72 @@
+"""Questions without tools: what counts as an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ftrl.commands.evaluate import group
+from ftrl.evaluation import General, SuiteResults
+from ftrl.evaluation.general import GeneralTask, problems, score_answer
+from tests.evaluation.chat_server import LEAN, ChatServer, saying
+
+SUM = GeneralTask("What is 700 + 512?", ("1212",), is_number=True)
+OVEN = GeneralTask("Why was it walled in?", ("too large", "it was too large"), is_number=False)
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "strict", "lenient"),
+    [
+        (SUM, "<answer>1212</answer>", 1, 1),
+        (SUM, "That makes <answer> 1,212 </answer>.", 1, 1),
+        (SUM, "<answer>1212.0 coins</answer>", 1, 1),
+        (SUM, "700 and 512 are 1212.", 0, 1),
+        (SUM, "1212? No: <answer>1213</answer>", 0, 0),
+        (SUM, "It is 1212, which is more than 1000.", 0, 0),
+        (SUM, "<answer>700 + 512 = 1212</answer>", 0, 1),
+        (SUM, "<think>1212</think>I don't know.", 0, 0),
+        (SUM, "", 0, 0),
+        (OVEN, "<answer>It was too large!</answer>", 1, 1),
+        (OVEN, "Since it was too large to move.", 0, 1),
+        (OVEN, "<answer>too largely built</answer>", 0, 0),
+    ],
+)
+def test_an_answer_counts_as_asked_for_and_at_all(task: GeneralTask, text: str, strict: int, lenient: int) -> None:
+    assert score_answer(task, text).metrics == {"strict": strict, "lenient": lenient}
+
+
+def test_the_questions_are_the_same_each_time_and_each_is_another() -> None:
+    assert problems() == problems()
+    samples = General().load()
+    assert len({sample.id for sample in samples}) == len({s.task.question for s in samples}) == len(samples) == 94
+
+
+def test_every_first_answer_stands_in_its_text_and_every_sum_is_right() -> None:
+    for sample in General().load():
+        answer = sample.task.answers[0]
+        assert score_answer(sample.task, f"<answer>{answer}</answer>").metrics == {"strict": 1, "lenient": 1}
+        if sample.labels["part"] == "reading" and sample.id != "reading/6/1":  # that answer is a choice of two
+            assert set(answer.lower().split()) <= set(
+                sample.task.question.lower().replace(".", "").replace(",", "").split()
+            )
+    plain = [problem for problem in problems() if problem.kind == "addition"]
+    assert all(eval(p.question[len("What is ") : -1]) == p.answer for p in plain)
+
+
+def test_the_command_needs_no_data(server: ChatServer, tmp_path: Path) -> None:
+    asked = {sample.task.question: sample.task.answers[0] for sample in General().load()}
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        question = request["messages"][0]["content"].partition("\n\nGive a short answer")[0]
+        return saying(f"<answer>{asked[question]}</answer>")
+
+    server.answer = answer
+    out = tmp_path / "out"
+    arguments = ["general", "--model", LEAN, "--base-url", server.url, "--out", str(out), "--json"]
+    result = CliRunner().invoke(group, arguments)
+    assert result.exit_code == 0, result.output
+    results = SuiteResults.model_validate_json(result.stdout)
+    assert {part: of["strict"].mean for part, of in results.by_label["part"].items()} == {"arithmetic": 1, "reading": 1}
