@@ -84,4 +84,8 @@ def table_command(
     from ftrl.evaluation.paper_table import own_rows, render_paper_table
     from ftrl.evaluation.stored import open_run
 
-    typer.echo(render_paper_table(own_rows(map(open_run, folders)), form))
+    runs = [open_run(folder) for folder in folders]
+    typer.echo(render_paper_table(own_rows(runs), form))
+    for run in runs:
+        if run.not_run:
+            typer.echo(f"ftrl: {run.path}: {run.not_run} episodes were not played and are in no figure", err=True)

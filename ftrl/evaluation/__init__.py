@@ -12,7 +12,7 @@ needed to know what it means: versions, settings, how episodes ended, what was n
 """
 
 from ftrl.evaluation.bfcl import BFCL
-from ftrl.evaluation.evaluating import evaluate_suite
+from ftrl.evaluation.evaluating import evaluate_suite, incomplete
 from ftrl.evaluation.ftrl_test import EvalConfig, evaluate
 from ftrl.evaluation.general import General
 from ftrl.evaluation.results import EvalResults, Scores, render_table, summarize
@@ -49,6 +49,7 @@ __all__ = [
     "compare_runs",
     "evaluate",
     "evaluate_suite",
+    "incomplete",
     "open_run",
     "render_suite",
     "render_table",

@@ -54,6 +54,11 @@ class StoredRun:
         return (self.results if isinstance(self.results, EvalResults) else self.results.run).settings.thinking
 
     @property
+    def not_run(self) -> int:
+        """Episodes that could not be played and are in no figure; run the evaluation again to play them."""
+        return 0 if isinstance(self.results, EvalResults) else len(self.results.not_run)
+
+    @property
     def metrics(self) -> list[str]:
         """Names of its metrics, the one that stands for the whole first."""
         return ["f1", "precision", "recall"] if isinstance(self.results, EvalResults) else list(self.results.metrics)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +73,22 @@ def test_the_command_needs_no_data(server: ChatServer, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     results = SuiteResults.model_validate_json(result.stdout)
     assert {part: of["strict"].mean for part, of in results.by_label["part"].items()} == {"arithmetic": 1, "reading": 1}
+
+
+def test_a_job_evaluates_any_suite(server: ChatServer, tmp_path: Path) -> None:
+    server.answer = lambda request: saying("<answer>6</answer>")
+    job = Path(__file__).resolve().parents[2] / "jobs" / "evaluate.py"
+    config = tmp_path / "config.json"
+    settings = {"suite": "general", "model": LEAN, "provider": {"base_url": server.url}, "limit": 5}
+    config.write_text(json.dumps({**settings, "out": str(tmp_path / "out")}))
+    command = [sys.executable, str(job), "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert SuiteResults.model_validate_json(done.stdout).metrics["strict"].tasks == 5
+    server.answer = lambda request: 400
+    config.write_text(json.dumps({**settings, "out": str(tmp_path / "out"), "limit": 6}))
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 1
+    assert "1 episodes were not played and are in no figure" in stopped.stderr
+    config.write_text(json.dumps({"model": LEAN, "out": str(tmp_path / "out")}))
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "field 'tasks'" in refused.stderr) == (2, True)

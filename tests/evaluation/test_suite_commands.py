@@ -226,6 +226,7 @@ def test_what_the_provider_refuses_is_listed_not_scored_and_played_by_the_next_r
     assert "run the command again to go on" in str(result.exception)
     assert "not run: first/heavy/1/0: openai-api/local/scripted refuses a request: 400" in result.stdout
     assert (results_of(out).metrics["ftrl_cf"].tasks, results_of(out).metrics["ftrl_cf"].mean) == (4, 1.0)
+    assert f"{out}: 1 episodes were not played and are in no figure" in run("table", str(out)).stderr
     server.answer, server.requests[:] = right_answer, []
     assert run(*arguments).exit_code == 0
     assert len(server.requests) == 1
