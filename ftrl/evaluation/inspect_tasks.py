@@ -139,7 +139,7 @@ def _task(suite: str, path: str, options: dict[str, Any], shown: Shown, *, by: s
     chosen, samples = opened(suite, path, json.dumps(options))
     metrics: list[Any] = [mean(), stderr()]
     if by is not None:
-        metrics.append(grouped(mean(), by, all="groups", all_label=f"mean_of_{by}s"))
+        metrics.append(grouped(mean(), by, all="groups", all_label=f"mean_by_{by}"))
     return Task(
         dataset=MemoryDataset([_sample(sample, shown) for sample in samples.values()], name=suite, location=path),
         solver=episode(suite, path, options),

@@ -324,3 +324,30 @@ def test_the_official_checker_accepts_its_own_answers_through_ours(
 
     asyncio.run(play_all())
     assert refused == {}
+
+
+def test_it_is_a_task_of_inspects_too(package: Path, server: ChatServer, tmp_path: Path) -> None:
+    import inspect_ai
+    from inspect_ai.model import get_model
+
+    from ftrl.evaluation.inspect_tasks import bfcl
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        asked = request["messages"][-1]
+        if asked["role"] == "tool":
+            return saying("Done.")
+        return calling((request["tools"][0]["function"]["name"], {"by": 2 if asked["content"] == "Add two." else 4}))
+
+    server.answer = answer
+    task = bfcl(str(package), categories="simple_python,multi_turn_base")
+    model = get_model(INSPECT, base_url=server.url)
+    (log,) = inspect_ai.eval(task, model=model, log_dir=str(tmp_path), display="none")
+    assert log.results is not None
+    (score,) = log.results.scores
+    assert {of.name: of.value for of in score.metrics.values()} == {
+        "mean": 0.5,
+        "stderr": 0.5,
+        "simple_python": 1.0,
+        "multi_turn_base": 0.0,
+        "mean_by_category": 0.5,
+    }

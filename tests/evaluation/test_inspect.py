@@ -131,7 +131,7 @@ def test_inspect_eval_gives_the_scores_of_ftrl_eval(
         assert {id_: [value] for id_, value in theirs.items()} == open_run(config.out).scores(metric)
         assert figures(log)[metric]["mean"] == pytest.approx(getattr(ours.overall, metric))
         assert figures(log)[metric]["single_hop"] == pytest.approx(getattr(ours.scenarios["single_hop"], metric))
-        assert figures(log)[metric]["mean_of_scenarios"] == pytest.approx(getattr(ours.macro, metric))
+        assert figures(log)[metric]["mean_by_scenario"] == pytest.approx(getattr(ours.macro, metric))
     assert ours.overall.f1 == pytest.approx((1 + 0.5 + 0) / 3)
 
 

@@ -1,0 +1,60 @@
+"""A suite played by a real engine on a real Ray, which is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from ftrl.evaluation import SuiteResults
+from ftrl.evaluation.running import read_episodes
+from ftrl.models import init_tiny, weights_hash
+from ftrl.rollouts.engine_processes import descendants
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+WAIT_SECONDS = 500
+
+
+def engines(pid: int) -> list[int]:
+    """The engine processes below a process."""
+    found = []
+    for below in descendants(pid):
+        try:
+            if Path(f"/proc/{below}/cmdline").read_bytes().startswith(b"VLLM::EngineCore"):
+                found.append(below)
+        except OSError:
+            continue  # it ended while we looked
+    return found
+
+
+def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_path: Path) -> None:
+    model, out, log = tmp_path / "model", tmp_path / "out", tmp_path / "log"
+    init_tiny(model)
+    command = [sys.executable, "-m", "ftrl.cli", "eval", "general", "--model", str(model), "--out", str(out), "--json"]
+    command += ["--in-flight", "2", "--max-response-tokens", "40", "--limit", "24"]
+    with tempfile.TemporaryDirectory(prefix="ray") as ray_folder, log.open("w") as stderr:
+        environment = {**os.environ, "RAY_TMPDIR": ray_folder, "PYTHONUNBUFFERED": "1"}
+        environment.pop("RAY_ADDRESS", None)
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while "general: " not in log.read_text() and time.monotonic() < deadline:
+            assert run.poll() is None, log.read_text()
+            time.sleep(0.1)
+        (engine,) = engines(run.pid)
+        os.kill(engine, signal.SIGKILL)
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    assert run.returncode == 0, log.read_text()
+    results = SuiteResults.model_validate_json(printed)
+    assert (results.metrics["strict"].tasks, results.not_run) == (24, {})
+    assert results.run.policy.weights == weights_hash(model)
+    assert "faults of ours" in log.read_text()
+    assert len({episode.sample for episode in read_episodes(str(out))}) == 24
+    assert results.usage["model"].output > 0
+    assert results.usage["model"].usd == 0
