@@ -62,6 +62,33 @@ def init_tiny(
     _show(folder, made, as_json)
 
 
+@app.command("tiny-policy")
+def tiny_policy(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make.")],
+    *,
+    teach: Annotated[bool, typer.Option("--teach", help="Make it anew by its recipe: an hour and a half.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Lay out the policy that ftrl brings along: it calls tools, carelessly. The quickstart trains it.
+
+    Example: ftrl model tiny-policy models/tiny-policy
+    """
+    from ftrl import models
+    from ftrl import tiny_policy as policy
+
+    _plain_when_piped()
+    if teach:
+        policy.teach(folder, _tell_of_update)
+    else:
+        policy.tiny_policy(folder)
+    _show(folder, models.summarize_model_folder(folder), as_json)
+
+
+def _tell_of_update(phase: int, update: int, loss: float) -> None:
+    if update % 50 == 0:
+        typer.echo(f"phase {phase + 1}, update {update}: loss {loss:.3f}", err=True)
+
+
 @app.command()
 def fetch(
     model: Annotated[Pretrained, typer.Argument(help="smollm2: SmolLM2-135M-Instruct (Apache-2.0).")],

@@ -17,16 +17,25 @@ def register(app: typer.Typer) -> None:
 
 def quickstart(
     out: Annotated[str, typer.Option("--out", help="Folder for everything that it makes.")] = "runs/quickstart",
+    *,
+    seed: Annotated[int, typer.Option(min=0, help="Of the tasks to train on, and of all sampling.")] = 0,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="With 0 nothing is learnt: a control.", show_default="6e-4")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Tasks, rollouts, reward, training and evaluation in one go: no GPU, no network, some minutes.
 
+    A tiny policy that ftrl brings along calls tools carelessly; training makes it careful.
+
     Example: ftrl quickstart --out runs/quickstart
     """
     from ftrl.commands.train import ConsoleWatcher
+    from ftrl.quickstart import LEARNING_RATE
     from ftrl.quickstart import quickstart as run_quickstart
 
-    report = run_quickstart(out, ConsoleWatcher())
+    rate = LEARNING_RATE if learning_rate is None else learning_rate
+    report = run_quickstart(out, ConsoleWatcher(), seed=seed, learning_rate=rate)
     typer.echo(report.model_dump_json(indent=2)) if as_json else _show(report)
 
 
@@ -43,7 +52,9 @@ def _show(report: QuickstartReport) -> None:
     console = Console()
     console.print(table)
     console.print(
-        "The model is tiny and began with random weights: it shows the machinery, not learning.", soft_wrap=True
+        "Strict F1 at temperature 1. A careless demonstrator taught this policy; training made it careful, it did not "
+        "teach it the use of tools.",
+        soft_wrap=True,
     )
     console.print("reward per training step: " + " ".join(f"{reward:.3f}" for reward in report.rewards))
     console.print(

@@ -15,7 +15,7 @@ The ideas:
 """
 
 from ftrl.models.chat_template import CHAT_TEMPLATE
-from ftrl.models.checks import ModelSummary, check_model_folder, weights_hash
+from ftrl.models.checks import ModelSummary, check_model_folder, summarize_model_folder, weights_hash
 from ftrl.models.merging import merge_checkpoint
 from ftrl.models.smollm2 import fetch_smollm2
 from ftrl.models.tiny import init_tiny
@@ -27,5 +27,6 @@ __all__ = [
     "fetch_smollm2",
     "init_tiny",
     "merge_checkpoint",
+    "summarize_model_folder",
     "weights_hash",
 ]

@@ -1,13 +1,15 @@
-"""A small random model of the Qwen3 architecture, with its own tokenizer: for tests and the quickstart.
+"""A small random model of the Qwen3 architecture, with its own tokenizer: for tests, and for the tiny policy.
 
-Byte-level BPE after Qwen's way of splitting text (digits one by one), trained on the generated corpus; so
-every text round-trips exactly. The tokenizer does not depend on the seed: two tiny models of one vocabulary
-size differ in their weights only.
+Byte-level BPE, trained on the generated corpus: every text round-trips exactly. What the chat template and JSON repeat
+is a token each. The tokenizer does not depend on the seed: two tiny models of one vocabulary size differ in their
+weights only.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +29,41 @@ CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CONTENT_TOKENS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
 """Single tokens that are part of the text, as in the Qwen family: decoding always keeps them."""
 
-SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS) + len(CONTENT_TOKENS)
+BOILERPLATE = (
+    "system\n# Tools\n\nYou can call these functions:\n<tools>",
+    '\n{"type": "function", "function": {"name": "',
+    '", "description": "',
+    '", "parameters": {"type": "object", "properties": {"',
+    '": {"type": "string", "description": "',
+    '": {"type": "integer", "description": "',
+    '"}, "',
+    '"}}, "required": ["',
+    '"]}}}',
+    "\n</tools>\n\nWrite each call as:\n<tool_call>\n"
+    '{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>',
+    "user\n",
+    "assistant\n",
+    "\n<tool_response>\n",
+    "\n</tool_response>",
+    '<tool_call>\n{"name": "',
+    '", "arguments": {"',
+    '": "',
+    '": ',
+    '"}}\n</tool_call>',
+    "}}\n</tool_call>",
+    '{"',
+    '"}',
+)
+"""What the chat template and JSON repeat in every prompt, a token each: a prompt is three times as short for it."""
+
+SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS) + len(CONTENT_TOKENS) + len(BOILERPLATE)
 """Every byte and every token above."""
 
 _HEAD_SIZE = 32
 
-# Qwen's split: contractions, words with a character in front, single digits, punctuation, line ends, spaces.
-_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+# Words take the space in front of them, names do not: a name is the same tokens wherever it stands, so that it can be
+# copied. Digits stand one by one.
+_SPLIT = r"\p{Lu}\p{Ll}*| ?[\p{Ll}\p{Lo}_]+|\p{N}| ?[^\s\p{L}\p{N}_]+|\s+"
 
 
 def init_tiny(
@@ -47,6 +74,7 @@ def init_tiny(
     vocab: int = 1024,
     seed: int = 0,
     context: int = 4096,
+    texts: Iterable[str] | None = None,
 ) -> ModelSummary:
     """Make a model folder with random fp32 weights; the same arguments give the same bytes.
 
@@ -57,6 +85,7 @@ def init_tiny(
         vocab: exact size of tokenizer and embedding.
         seed: of the weights.
         context: longest sequence in tokens.
+        texts: what the tokenizer is trained on; the generated corpus if left out.
 
     Raises:
         InputError: a size that cannot be, or something at ``path`` already.
@@ -64,14 +93,19 @@ def init_tiny(
     _check_sizes(hidden=hidden, layers=layers, vocab=vocab, context=context)
     require("torch", "transformers", "tokenizers", "safetensors")
     with storage.building(path) as folder:
-        tokenizer = train_tokenizer(vocab, context=context)
+        tokenizer = train_tokenizer(vocab, context=context, texts=texts)
         tokenizer.save_pretrained(folder)
         _save_random_model(folder, tokenizer, hidden=hidden, layers=layers, seed=seed, context=context)
         return summarize_model_folder(folder)
 
 
-def train_tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(vocab: int, *, context: int, texts: Iterable[str] | None = None) -> PreTrainedTokenizerFast:
     """A tokenizer of exactly ``vocab`` tokens, with the chat template.
+
+    Args:
+        vocab: tokens, all kinds together.
+        context: longest sequence in tokens.
+        texts: what to train it on; the generated corpus if left out.
 
     Raises:
         InputError: the corpus does not yield that many tokens.
@@ -88,13 +122,13 @@ def train_tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab - len(CONTENT_TOKENS),
+        vocab_size=vocab - len(CONTENT_TOKENS) - len(BOILERPLATE),
         special_tokens=list(CONTROL_TOKENS),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    bpe.train_from_iterator(corpus(), trainer)
-    bpe.add_tokens([AddedToken(token, normalized=False, special=False) for token in CONTENT_TOKENS])
+    bpe.train_from_iterator(_pieces(corpus() if texts is None else texts), trainer)
+    bpe.add_tokens([AddedToken(token, normalized=False, special=False) for token in (*CONTENT_TOKENS, *BOILERPLATE)])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token="<|endoftext|>",
@@ -109,6 +143,15 @@ def train_tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
             field="vocab",
         )
     return tokenizer
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    """The texts without what is a token already."""
+    fixed = re.compile(
+        "|".join(map(re.escape, sorted((*CONTROL_TOKENS, *CONTENT_TOKENS, *BOILERPLATE), key=len)[::-1]))
+    )
+    for text in texts:
+        yield from filter(None, fixed.split(text))
 
 
 def _save_random_model(folder: Path, tokenizer: Any, *, hidden: int, layers: int, seed: int, context: int) -> None:

@@ -4,6 +4,6 @@ In: a folder. Out: tasks, trajectories, checkpoints, a merged policy, two evalua
 the one that a large run uses; only the sizes are small. A quickstart that was stopped goes on when it is started again.
 """
 
-from ftrl.quickstart.run import QuickstartReport, quickstart
+from ftrl.quickstart.run import LEARNING_RATE, QuickstartReport, quickstart
 
-__all__ = ["QuickstartReport", "quickstart"]
+__all__ = ["LEARNING_RATE", "QuickstartReport", "quickstart"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ftrl.errors import InputError
 from ftrl.models import init_tiny, weights_hash
-from ftrl.models.tiny import CONTENT_TOKENS, CONTROL_TOKENS, train_tokenizer
+from ftrl.models.tiny import CONTENT_TOKENS, CONTROL_TOKENS, SMALLEST_VOCAB, train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,8 @@ def test_a_size_that_cannot_be_is_refused_by_its_name(tmp_path: Path, size: str,
 
 
 def test_the_smallest_vocabulary_holds_the_bytes_and_the_chat(tmp_path: Path) -> None:
-    smallest = train_tokenizer(265, context=64)
-    assert len(smallest) == 265
+    smallest = train_tokenizer(SMALLEST_VOCAB, context=64)
+    assert len(smallest) == SMALLEST_VOCAB
     assert smallest.decode(smallest.encode("é<tool_call>")) == "é<tool_call>"
 
 
