@@ -138,7 +138,7 @@ def bfcl(
 
 @evaluates
 def general(*, as_json: JsonOption = False, options: dict[str, Any]) -> None:
-    """Arithmetic and reading without tools, with questions that come with ftrl: has training cost anything else?
+    """Arithmetic, reading and perplexity without tools, with texts that come with ftrl: has training cost anything?
 
     Example: ftrl eval general --model DIR --out eval/general
     """

@@ -26,6 +26,7 @@ from ftrl.rollouts import (
     PolicyIdentity,
 )
 from ftrl.rollouts.fleet import IN_FLIGHT_CPU, IN_FLIGHT_GPU, MOST_DEATHS_IN_A_ROW, STOP_SECONDS, vllm_runs_on_cpu
+from ftrl.rollouts.prompts import tokenise
 from ftrl.rollouts.worker import RolloutWorker
 
 Opening = tuple[tuple[Mapping[str, Any], ...], EpisodeSettings, "int | None"]
@@ -65,6 +66,25 @@ class TurnWorker(RolloutWorker):
         async with self._slots:
             generation = await self._conversations[name].generate(messages, most_tokens)
         return replace(generation, tokens=None)  # nobody reads them there, and they are many
+
+    async def likelihood(self, texts: Sequence[str]) -> tuple[float, int]:
+        """The log-probability of texts (natural logarithm, the first token of each left out), and of how many tokens.
+
+        What of a text does not fit the model's context is left out.
+        """
+        from vllm import SamplingParams, TokensPrompt
+
+        policy = self._policy
+        assert policy is not None
+        total, tokens = 0.0, 0
+        for text in texts:
+            ids = tokenise(policy.tokenizer, text)[: policy.max_model_len - 1]
+            prompt, asked = TokensPrompt(prompt_token_ids=ids), SamplingParams(max_tokens=1, prompt_logprobs=0)
+            outputs = [output async for output in policy.engine.generate(prompt, asked, uuid.uuid4().hex)]
+            found = outputs[-1].prompt_logprobs[1:]
+            total += sum(step[token].logprob for step, token in zip(found, ids[1:], strict=True))
+            tokens += len(found)
+        return total, tokens
 
     async def forget(self, name: str) -> None:
         """A conversation is over."""
@@ -118,6 +138,20 @@ class EnginePolicy:
         seat = min(self._seats, key=lambda one: one.conversations)
         seat.conversations += 1
         return _RemoteConversation(self, seat, (tuple(tools), settings, seed))
+
+    async def likelihood(self, texts: Sequence[str]) -> tuple[float, int]:
+        """The log-probability of texts, and of how many tokens; see ``TurnWorker``.
+
+        Raises:
+            EngineFault: the engine died.
+        """
+        from ray.exceptions import RayActorError
+
+        try:
+            found: tuple[float, int] = await _result(self._seats[0].actor.likelihood.remote(list(texts)))
+        except RayActorError as error:
+            raise EngineFault("the engine died while it read the texts; run the command again") from error
+        return found
 
     async def lost(self, seat: _Seat, actor: Any, why: str) -> None:
         """Put a new worker in the place of one that died, unless somebody has already.

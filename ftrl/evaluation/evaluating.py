@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
@@ -11,6 +12,7 @@ from typing import Any
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
 from ftrl.evaluation.bfcl import BFCL
+from ftrl.evaluation.engines import EnginePolicy
 from ftrl.evaluation.ftrl_test import versions
 from ftrl.evaluation.general import General
 from ftrl.evaluation.rotbench import RoTBench
@@ -20,7 +22,7 @@ from ftrl.evaluation.speakers import customer, identify, places, speaker
 from ftrl.evaluation.spending import USER, Metered, Spending
 from ftrl.evaluation.suite import Sample, Suite
 from ftrl.evaluation.suite_progress import SuiteDisplay
-from ftrl.evaluation.suite_results import SuiteResults, render_suite, summarize_suite
+from ftrl.evaluation.suite_results import Perplexity, SuiteResults, render_suite, summarize_suite
 from ftrl.evaluation.tau_bench import MODES, TauBench, User, scripted_user
 from ftrl.evaluation.toolhop import ToolHop
 from ftrl.ray_session import ray_session
@@ -59,11 +61,12 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
         Sandbox(config.engine.sandbox_workers) as sandbox,
         SuiteDisplay(suite.name, len(samples) * config.trials, spending, silent=not display) as shown,
     ):
-        played = asyncio.run(_play(config, settings, samples, speakers, ray, sandbox, spending, shown))
+        played, perplexity = asyncio.run(_play(config, settings, samples, speakers, ray, sandbox, spending, shown))
     if not played.episodes:
         (first, trial), why = next(iter(played.not_run.items()))
         raise FtrlError(f"no episode could be played (first: {first}, trial {trial}: {why})")
     results = summarize_suite(run, played, suite.metrics, tasks=config.tasks, trials=config.trials, versions=versions())
+    results = results.model_copy(update={"perplexity": perplexity})
     storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
     storage.write_bytes(storage.join(config.out, "table.txt"), render_suite(results).encode() + b"\n")
     return results
@@ -137,7 +140,7 @@ async def _play(
     sandbox: Sandbox,
     spending: Spending,
     shown: SuiteDisplay,
-) -> Played:
+) -> tuple[Played, Perplexity | None]:
     async with AsyncExitStack() as stack:
         how, identity = speakers["model"]
         policy = await stack.enter_async_context(speaker(ray, how, identity))
@@ -148,8 +151,9 @@ async def _play(
             shared = identity.weights is not None and their_identity == identity
             theirs = policy if shared else await stack.enter_async_context(speaker(ray, their_how, their_identity))
             user = customer(Metered(theirs, USER, spending), their_how.episode)
-        return await run_suite(
-            suite_of(config, user),
+        suite = suite_of(config, user)
+        played = await run_suite(
+            suite,
             samples,
             policy,
             sandbox,
@@ -160,3 +164,8 @@ async def _play(
             spending=spending,
             tell=shown.tell,
         )
+        perplexity = None
+        if isinstance(suite, General) and isinstance(policy, EnginePolicy):
+            logarithm, tokens = await policy.likelihood(suite.texts())
+            perplexity = Perplexity(value=math.exp(-logarithm / tokens), tokens=tokens)
+        return played, perplexity

@@ -12,6 +12,20 @@ from ftrl.evaluation.statistics import Estimate, estimate, pass_hat_k
 from ftrl.rollouts import Usage
 
 
+class Perplexity(BaseModel):
+    """How surprising texts are to a model: e to the mean of minus the log-probability of a token.
+
+    Attributes:
+        value: 1 for a model that is never surprised; only comparable between models with the same tokenizer.
+        tokens: of the texts, the first of each left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    tokens: int
+
+
 class SuiteResults(BaseModel):
     """What ``results.json`` holds for a suite.
 
@@ -25,6 +39,7 @@ class SuiteResults(BaseModel):
         pass_hat_k: k → pass^k of the first metric, for metrics that are 1 or 0 and tasks played more than once.
         endings: how the episodes ended.
         usage: what the episodes took, by who spoke: ``model``, ``user``.
+        perplexity: of the suite's texts; only of ``general``, and of models whose engine is ours.
         not_run: ``sample/trial`` → why, of episodes that are in no figure.
     """
 
@@ -39,6 +54,7 @@ class SuiteResults(BaseModel):
     pass_hat_k: dict[int, Estimate] = {}
     endings: dict[str, int]
     usage: dict[str, Usage] = {}
+    perplexity: Perplexity | None = None
     not_run: dict[str, str]
 
 
@@ -97,6 +113,8 @@ def render_suite(results: SuiteResults) -> str:
     ]
     lines += [f"{f'pass^{k}':34}{figure.tasks:>6}{_shown(figure):>22}" for k, figure in results.pass_hat_k.items()]
     lines.append("episodes: " + (", ".join(f"{name} {count}" for name, count in results.endings.items()) or "none"))
+    if results.perplexity is not None:
+        lines.append(f"perplexity {results.perplexity.value:.3f} over {results.perplexity.tokens:,} tokens of text")
     lines += [f"{role} took {_taken(usage)}" for role, usage in results.usage.items()]
     lines += [f"not run: {key}: {why}" for key, why in results.not_run.items()]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,11 @@ def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_p
     results = SuiteResults.model_validate_json(printed)
     assert (results.metrics["strict"].tasks, results.not_run) == (24, {})
     assert results.run.policy.weights == weights_hash(model)
+    assert results.perplexity is not None
+    assert results.perplexity.tokens > 500
+    # Random weights: any token is about as likely as any other.
+    vocabulary = json.loads((model / "config.json").read_text())["vocab_size"]
+    assert results.perplexity.value == pytest.approx(vocabulary, rel=0.2)
     assert "faults of ours" in log.read_text()
     assert len({episode.sample for episode in read_episodes(str(out))}) == 24
     assert results.usage["model"].output > 0

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from ftrl.evaluation.general.arithmetic import problems
 from ftrl.evaluation.prompts import prompt
@@ -57,12 +58,15 @@ class General:
             )
             for number, problem in enumerate(problems())
         ]
-        texts = json.loads(resources.files(__package__).joinpath("reading.json").read_text(encoding="utf-8"))
-        for number, text in enumerate(texts):
+        for number, text in enumerate(_reading()):
             for place, (question, answers) in enumerate(text["questions"]):
                 task = GeneralTask(f"{text['text']}\n\n{question}", tuple(answers), is_number=False)
                 found.append(Sample(f"reading/{number}/{place}", task, {"part": "reading"}))
         return found
+
+    def texts(self) -> list[str]:
+        """The texts that the questions are about: how well does a model foresee them?"""
+        return [text["text"] for text in _reading()]
 
     async def play(
         self,
@@ -85,6 +89,13 @@ class General:
         if transcript.ending != "answered":
             return Score(metrics=dict.fromkeys(self.metrics, 0.0), explanation="the prompt did not fit the model")
         return score_answer(sample.task, transcript.said()[-1])
+
+
+def _reading() -> list[dict[str, Any]]:
+    texts: list[dict[str, Any]] = json.loads(
+        resources.files(__package__).joinpath("reading.json").read_text(encoding="utf-8")
+    )
+    return texts
 
 
 def score_answer(task: GeneralTask, text: str) -> Score:
