@@ -330,9 +330,10 @@ def test_a_missing_file_an_empty_folder_and_two_tables_of_one_name_are_refused(t
     ("schema", "field", "words"),
     [
         ("tables: [", None, "not YAML"),
-        ("tables: {nothing: {}}", "nothing", "no such table"),
+        ("tables: {nothing: {}}", "tables.nothing", "no such table"),
+        ("skip: [nothing]", "skip.nothing", "no such table"),
         ("tables: {towns: {key: zip}}", "tables.towns.key", "no column 'zip'"),
-        ("tables: {towns: {colour: red}}", "tables.towns.colour", "Extra inputs"),
+        ("tables: {towns: {colour: red}}", "tables.towns.colour", "no such setting"),
         ("tables: {towns: {noun: '{x}; drop'}}", None, ""),
         ("tables: {towns: {noun: '42'}}", "tables.towns.noun", "plain words"),
         ("tables: {makers: {references: {town_code: cities}}}", "tables.makers.references.town_code", "no table"),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ftrl import storage
-from ftrl.errors import InputError
+from ftrl.settings_files import Layers, read_layers
 from ftrl.synthesis.tables.tabular.load import LoadedTable
 from ftrl.synthesis.tables.tabular.naming import words_of
 
@@ -68,41 +66,29 @@ def declared(path: str, tables: Sequence[LoadedTable]) -> DeclaredSchema:
     Raises:
         InputError: it is no YAML, does not fit the form, or names a table or column that does not exist.
     """
-    try:
-        content = yaml.safe_load(storage.read_bytes(path).decode())
-        schema = DeclaredSchema.model_validate(content or {})
-    except UnicodeDecodeError as error:
-        raise InputError("this file is not UTF-8", file=path) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or "it does not parse"
-        raise InputError(f"this is not YAML: {reason}", file=path, line=mark.line + 1 if mark else None) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or None
-        raise InputError(str(first["msg"]).removeprefix("Value error, "), file=path, field=field) from error
+    layers = read_layers(path)
+    schema = layers.into(DeclaredSchema)
     by_name = {table.name: table for table in tables}
-    for name in (*schema.tables, *schema.skip):
-        if name not in by_name:
-            raise InputError(f"there is no such table; there are {', '.join(by_name)}", file=path, field=name)
+    for where in (*(("tables", name) for name in schema.tables), *(("skip", name) for name in schema.skip)):
+        if where[-1] not in by_name:
+            raise layers.error(f"there is no such table; there are {', '.join(by_name)}", *where)
     for name, one in schema.tables.items():
-        _check(path, f"tables.{name}", by_name, by_name[name], one)
+        _check(layers, name, by_name, one)
     return schema
 
 
-def _check(path: str, where: str, tables: dict[str, LoadedTable], table: LoadedTable, one: DeclaredTable) -> None:
+def _check(layers: Layers, name: str, tables: dict[str, LoadedTable], one: DeclaredTable) -> None:
+    columns = tables[name].columns
     named = {"label": one.label, "references": one.references, "nouns": one.nouns, "ignore": one.ignore}
-    for field, columns in {"key": [one.key] if one.key else [], **named}.items():
-        for column in columns:
-            if column not in table.columns:
-                known = ", ".join(table.columns)
-                raise InputError(
-                    f"there is no column '{column}'; there are {known}", file=path, field=f"{where}.{field}"
-                )
+    for field, mentioned in {"key": [one.key] if one.key else [], **named}.items():
+        for column in mentioned:
+            if column not in columns:
+                message = f"there is no column '{column}'; there are {', '.join(columns)}"
+                raise layers.error(message, "tables", name, field)
     for column, target in one.references.items():
         other, _, key = target.partition(".")
-        field = f"{where}.references.{column}"
+        where = ("tables", name, "references", column)
         if other not in tables:
-            raise InputError(f"there is no table '{other}'; there are {', '.join(tables)}", file=path, field=field)
+            raise layers.error(f"there is no table '{other}'; there are {', '.join(tables)}", *where)
         if key and key not in tables[other].columns:
-            raise InputError(f"'{other}' has no column '{key}'", file=path, field=field)
+            raise layers.error(f"'{other}' has no column '{key}'", *where)
