@@ -133,7 +133,7 @@ def test_end_of_turn_marks_are_no_text(tokenizer: Any, converse: Converse) -> No
 
 
 def test_a_task_over_the_context_limit_is_an_honest_failure(tokenizer: Any, converse: Converse) -> None:
-    engine = RecordedEngine(tokenizer, ["never said"], max_model_len=100)
+    engine = RecordedEngine(tokenizer, ["never said"], max_model_len=50)
     trajectory = converse(engine)
     assert trajectory.status is TrajectoryStatus.CONTEXT_FULL
     assert engine.prompts == []
