@@ -6,7 +6,8 @@
 ``arguments``) so that a few favourites repeat within a group, as samples of one policy do; some answers without calls.
 Then the same with one call in a hundred that hangs. The baseline waits out each of these, one after the other, so it
 gets a sample of the responses and both figures are responses a second. Ours are scored by two processes, as by two
-reward workers of a training run, each with one sandbox worker.
+reward workers of a training run, each with one sandbox worker. As in a training run, the tools' sources were looked
+into beforehand, while the engines were starting (``Sandbox.prepare``); the row "unprepared" is a step without that.
 """
 
 from __future__ import annotations
@@ -112,12 +113,16 @@ def score_all(items: Sequence[Item], profiles: Sequence[str], sandbox: Sandbox) 
 class Share:
     """A process that scores its share of the responses, as a reward worker does, step after step."""
 
-    def __init__(self, items: Sequence[Item], profiles: Sequence[str], limit: float, cache_bytes: int) -> None:
+    def __init__(
+        self, items: Sequence[Item], profiles: Sequence[str], limit: float, cache_bytes: int, *, prepared: bool
+    ) -> None:
         self._steps: multiprocessing.Queue[bool] = multiprocessing.Queue()
         self._done: multiprocessing.Queue[bool] = multiprocessing.Queue()
 
         def work() -> None:
             with Sandbox(1, Limits(seconds=limit), cache_bytes=cache_bytes) as sandbox:
+                if prepared:
+                    sandbox.prepare({source for item in items for source in item.task.sources.values()})
                 self._done.put(True)
                 while self._steps.get():
                     score_all(items, profiles, sandbox)
@@ -138,9 +143,13 @@ class Share:
         self._process.join()
 
 
-def ours(items: list[Item], limit: float, profiles: list[str], cache_bytes: int = CACHE_BYTES) -> list[float]:
+def ours(
+    items: list[Item], limit: float, profiles: list[str], cache_bytes: int = CACHE_BYTES, *, prepared: bool = True
+) -> list[float]:
     """Seconds that two scoring processes take for the first step, and for the same responses once more."""
-    shares = [Share(items[start::PROCESSES], profiles, limit, cache_bytes) for start in range(PROCESSES)]
+    shares = [
+        Share(items[start::PROCESSES], profiles, limit, cache_bytes, prepared=prepared) for start in range(PROCESSES)
+    ]
     taken = []
     for _ in range(2):
         started = time.perf_counter()
@@ -181,6 +190,8 @@ def main() -> None:
             first, next_ = ours(items, options.limit, profiles, cache)
             report(f"{what}; {name}, first step", len(items) / first, baseline)
             report(f"{what}; {name}, next step", len(items) / next_, baseline)
+        first, _ = ours(items, options.limit, ["reference"], prepared=False)
+        report(f"{what}; reference, first step, unprepared", len(items) / first, baseline)
 
 
 def report(what: str, rate: float, baseline: float) -> None:

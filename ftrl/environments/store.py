@@ -133,6 +133,10 @@ class EnvironmentStore:
         """
         return {tool: self._source(tool, sha256) for tool, sha256 in environment.implementations.items()}
 
+    def all_sources(self) -> Iterator[str]:
+        """The sources of all tools, each once."""
+        return (row["source"] for row in self._sources)
+
     def parts(self) -> list[str]:
         """The Parquet files of the environments, for Ray Data or any other reader."""
         return [storage.join(self.path, part.name) for part in self._manifest.environments]

@@ -7,9 +7,11 @@ from the results that another has already. Calls stay on the node; a worker may 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ray
@@ -26,6 +28,7 @@ ATTEMPTS = 5
 MOST_ON_THEIR_WAY = 256
 _SECONDS_BETWEEN_ATTEMPTS = 0.5
 _AT_THE_SAME_TIME = 10_000
+_SOURCES_AT_A_TIME = 500
 
 
 class SandboxActor:
@@ -37,6 +40,10 @@ class SandboxActor:
     async def run(self, calls: list[Call]) -> list[CallResult]:
         """Make the calls of one response."""
         return await self._sandbox.run_async(calls)
+
+    async def prepare(self, sources: list[str]) -> None:
+        """Look into sources before their first call; calls go on meanwhile."""
+        await asyncio.to_thread(self._sandbox.prepare, sources)
 
     async def process_ids(self) -> list[int]:
         """The process ids of this actor and of its sandbox's workers, for those who watch over them."""
@@ -82,6 +89,16 @@ class NodeSandbox:
                 else:
                     return results
         raise FtrlError(f"the sandbox of this node died {ATTEMPTS} times over the same calls; see Ray's logs of it")
+
+    def prepare(self, sources: Iterable[str]) -> None:
+        """Have the node's sandbox look into sources before their first call, and wait until it has.
+
+        Only a head start: if the sandbox dies meanwhile, the next one looks into each source when it is called.
+        """
+        actor, waiting = self._living(), iter(sources)
+        with contextlib.suppress(RayActorError):
+            while batch := list(itertools.islice(waiting, _SOURCES_AT_A_TIME)):
+                ray.get(actor.prepare.remote(batch))
 
     def _living(self) -> Any:
         if self._actor is None:

@@ -7,7 +7,9 @@ up in the environment store by the row's environment id; only ids travel with th
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import threading
 from typing import Any
 
 from verl import DataProto
@@ -15,6 +17,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from ftrl.environments import EnvironmentStore
 from ftrl.rewards import Context, Earlier, ResponseScoring, ScoredTask, profile_named, profiles_from
+from ftrl.sandbox.results import MOST_PROOFS
 from ftrl.sandbox.service import NodeSandbox
 
 
@@ -29,6 +32,9 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         self._store = EnvironmentStore.open(settings.environments)
         self._sandbox = NodeSandbox(settings.sandbox_workers)
         self._tasks: dict[str, ScoredTask] = {}
+        # The engines are still starting, and the first step's calls would otherwise wait for this.
+        sources = itertools.islice(self._store.all_sources(), MOST_PROOFS)
+        threading.Thread(target=self._sandbox.prepare, args=(sources,), daemon=True, name="ftrl-prepare").start()
 
     def _task(self, environment_id: str) -> ScoredTask:
         if environment_id not in self._tasks:

@@ -154,3 +154,12 @@ def test_a_process_that_ends_without_an_answer_has_crashed(sandbox: Sandbox) -> 
 def test_a_limit_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         Limits(**{field: 0})
+
+
+def test_a_source_that_was_prepared_is_not_looked_into_again_and_did_not_run(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "def count(x: int) -> int:\n    return x + 4711"
+    sandbox.prepare([source, "raise SystemExit", "def ("])
+    monkeypatch.setattr("ftrl.sandbox.results.prove", None)
+    assert sandbox.run([Call("count", '{"x": 1}', source)])[0].output == "4712"

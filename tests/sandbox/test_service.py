@@ -52,6 +52,14 @@ def test_all_who_ask_on_a_node_share_one_sandbox(ray: Any) -> None:
     assert [process for _, process in theirs] == [mine[1], mine[1]]
 
 
+def test_sources_are_looked_into_before_their_first_call_and_those_who_ask_notice_nothing_else(ray: Any) -> None:
+    from ftrl.sandbox.service import NodeSandbox
+
+    sandbox = NodeSandbox(2, LIMITS)
+    sandbox.prepare(call.source or "" for call in (*calls(10), *calls(11), Call("broken", "{}", "def (")))
+    assert [result.output for result in asyncio.run(sandbox.run_async(calls(11)))] == answers(11)
+
+
 def test_every_call_is_answered_once_and_rightly_though_the_actor_is_killed_again_and_again(ray: Any) -> None:
     from ftrl.sandbox.service import NodeSandbox, node_actor
 
