@@ -18,15 +18,15 @@ from ftrl.evaluation.general import General
 from ftrl.evaluation.rotbench import RoTBench
 from ftrl.evaluation.running import BUDGET_SPENT, Played, claim, read_episodes, run_suite
 from ftrl.evaluation.settings import SuiteConfig
-from ftrl.evaluation.speakers import customer, identify, places, speaker
-from ftrl.evaluation.spending import USER, Metered, Spending
+from ftrl.evaluation.speakers import customer, places, speaker
+from ftrl.evaluation.spending import USER, Meter, Metered
 from ftrl.evaluation.suite import Sample, Suite
 from ftrl.evaluation.suite_progress import SuiteDisplay
 from ftrl.evaluation.suite_results import Perplexity, SuiteResults, render_suite, summarize_suite
 from ftrl.evaluation.tau_bench import MODES, TauBench, User, scripted_user
 from ftrl.evaluation.toolhop import ToolHop
 from ftrl.ray_session import ray_session
-from ftrl.rollouts import CollectConfig, EpisodeSettings, PolicyIdentity
+from ftrl.rollouts import CollectConfig, EpisodeSettings, PolicyIdentity, identify
 from ftrl.sandbox import Sandbox
 
 Speakers = dict[str, tuple[CollectConfig, PolicyIdentity]]
@@ -55,13 +55,13 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
         raise InputError("this folder holds episodes already; give another --out, or --resume", file=config.out)
     identity = speakers["model"][1]
     run = claim(config.out, suite, identity, settings)
-    spending = Spending(config.budget_usd)
+    meter = Meter(config.budget_usd)
     with (
         _ray(speakers) as ray,
         Sandbox(config.engine.sandbox_workers) as sandbox,
-        SuiteDisplay(suite.name, len(samples) * config.trials, spending, silent=not display) as shown,
+        SuiteDisplay(suite.name, len(samples) * config.trials, meter, silent=not display) as shown,
     ):
-        played, perplexity = asyncio.run(_play(config, settings, samples, speakers, ray, sandbox, spending, shown))
+        played, perplexity = asyncio.run(_play(config, settings, samples, speakers, ray, sandbox, meter, shown))
     if not played.episodes:
         (first, trial), why = next(iter(played.not_run.items()))
         raise FtrlError(f"no episode could be played (first: {first}, trial {trial}: {why})")
@@ -138,7 +138,7 @@ async def _play(
     speakers: Speakers,
     ray: Any,
     sandbox: Sandbox,
-    spending: Spending,
+    meter: Meter,
     shown: SuiteDisplay,
 ) -> tuple[Played, Perplexity | None]:
     async with AsyncExitStack() as stack:
@@ -150,7 +150,7 @@ async def _play(
             # Engines that serve the same weights serve both.
             shared = identity.weights is not None and their_identity == identity
             theirs = policy if shared else await stack.enter_async_context(speaker(ray, their_how, their_identity))
-            user = customer(Metered(theirs, USER, spending), their_how.episode)
+            user = customer(Metered(theirs, USER, meter), their_how.episode)
         suite = suite_of(config, user)
         played = await run_suite(
             suite,
@@ -161,7 +161,7 @@ async def _play(
             config.out,
             trials=config.trials,
             in_flight=places(how, identity),
-            spending=spending,
+            meter=meter,
             tell=shown.tell,
         )
         perplexity = None

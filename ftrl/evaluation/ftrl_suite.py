@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftrl.environments import Environment, open_tasks
+from ftrl.evaluation.environment_episode import play_environment
 from ftrl.evaluation.ftrl_test import SUITE
 from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript
 from ftrl.rewards import profile_named
-from ftrl.rollouts import EngineFault, EpisodeKey, EpisodeSettings, Policy, TrajectoryStatus, run_episode
+from ftrl.rollouts import EpisodeKey, EpisodeSettings, Policy
 from ftrl.rollouts.episode import ToolRunner
 
 
@@ -67,9 +68,7 @@ class FtrlTest:
         """One episode, scored while it is played: what a call is worth hangs on the calls before it."""
         task = sample.task
         key = EpisodeKey(run=SUITE, sample=trial)
-        played = await run_episode(task.environment, task.sources, policy, sandbox, settings, key)
-        if played.status is TrajectoryStatus.INFRASTRUCTURE:
-            raise EngineFault(played.error or "the episode failed")
+        played = await play_environment(task.environment, task.sources, policy, sandbox, settings, key)
         return Transcript(
             messages=played.messages, calls=played.calls, ending=played.status.value, earned=played.metrics
         )

@@ -31,9 +31,8 @@ from ftrl.evaluation.general import General
 from ftrl.evaluation.rotbench import RoTBench
 from ftrl.evaluation.suite import Sample, Suite, Transcript
 from ftrl.evaluation.tau_bench import MODES, TauBench
-from ftrl.evaluation.text_dialogues import TextDialogues
 from ftrl.evaluation.toolhop import ToolHop
-from ftrl.llm import ModelSettings, Provider
+from ftrl.llm import InspectDialogues, ModelSettings, Provider
 from ftrl.rollouts import EngineFault, PolicyIdentity, ProviderPolicy
 from ftrl.sandbox import Sandbox
 
@@ -80,7 +79,7 @@ def episode(suite: str, path: str, options: dict[str, Any]) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         chosen, samples = opened(suite, path, json.dumps(options))
         name = str(state.model)
-        policy = ProviderPolicy(TextDialogues(TaskModel(name)), PolicyIdentity(name=name))
+        policy = ProviderPolicy(InspectDialogues(TaskModel(name)), PolicyIdentity(name=name))
         settings = chosen.settings
         if options.get("max_turns") is not None:
             settings = settings.model_copy(update={"max_turns": options["max_turns"]})

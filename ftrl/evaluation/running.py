@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
-from ftrl.evaluation.spending import MODEL, Metered, Spending
+from ftrl.evaluation.spending import MODEL, Meter, Metered
 from ftrl.evaluation.suite import Sample, Score, Suite, Transcript
 from ftrl.rewards import Unscorable
 from ftrl.rollouts import EngineFault, EpisodeSettings, Policy, PolicyIdentity, Usage
@@ -97,7 +97,7 @@ async def run_suite(
     *,
     trials: int = 1,
     in_flight: int = 8,
-    spending: Spending | None = None,
+    meter: Meter | None = None,
     tell: Callable[[int, int], None] | None = None,
 ) -> Played:
     """Play and score what ``out`` lacks.
@@ -113,7 +113,7 @@ async def run_suite(
         out: folder of the evaluation, local or s3://; finished episodes lie in ``episodes/``.
         trials: episodes of each sample.
         in_flight: episodes at the same time.
-        spending: what may be taken; those of the folder's episodes count. No limit if left out.
+        meter: what may be taken; those of the folder's episodes count. No limit if left out.
         tell: is told how many episodes are finished, and how many attempts failed through a fault of ours.
 
     Raises:
@@ -123,10 +123,10 @@ async def run_suite(
     claim(out, suite, policy.identity, settings)
     wanted = {(sample.id, trial): sample for trial in range(trials) for sample in samples}
     stored = list(read_episodes(out))
-    spending = spending or Spending()
+    meter = meter or Meter()
     for episode in stored:
-        spending.add(episode.usage.values())
-    run = _Run(suite, Metered(policy, MODEL, spending), sandbox, settings, _Writer(out), spending, in_flight)
+        meter.add(episode.usage.values())
+    run = _Run(suite, Metered(policy, MODEL, meter), sandbox, settings, _Writer(out), meter, in_flight)
     run.done = {(e.sample, e.trial): e for e in stored if (e.sample, e.trial) in wanted}
     waiting = [asyncio.ensure_future(run.play(key, sample)) for key, sample in wanted.items() if key not in run.done]
     try:
@@ -152,14 +152,14 @@ class _Run:
         sandbox: ToolRunner,
         settings: EpisodeSettings,
         writer: _Writer,
-        spending: Spending,
+        meter: Meter,
         in_flight: int,
     ) -> None:
         self._suite = suite
         self._policy = policy
         self._sandbox = sandbox
         self._settings = settings
-        self._spending = spending
+        self._meter = meter
         self._places = asyncio.Semaphore(in_flight)
         self._most_in_a_row = max(MOST_FAULTS_IN_A_ROW, in_flight)
         self._in_a_row = 0
@@ -172,7 +172,7 @@ class _Run:
         """Play an episode, if need be a few times."""
         async with self._places:
             for _ in range(MOST_FAULTS):
-                if self._spending.is_spent:
+                if self._meter.is_spent:
                     self.not_run[key] = BUDGET_SPENT
                     return
                 try:
@@ -188,7 +188,7 @@ class _Run:
                 return
 
     async def _attempt(self, sample: Sample[Any], trial: int) -> Episode:
-        with self._spending.episode() as taken:
+        with self._meter.episode() as taken:
             transcript = await self._suite.play(sample, self._policy, self._sandbox, self._settings, trial)
             score = await self._suite.score(sample, transcript, self._sandbox)
         return Episode(

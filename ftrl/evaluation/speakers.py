@@ -6,15 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ftrl import storage
-from ftrl.errors import InputError
 from ftrl.evaluation.engines import EnginePolicy, places_of_engine
 from ftrl.evaluation.suite import spoken
 from ftrl.evaluation.tau_bench import User
-from ftrl.evaluation.text_dialogues import dialogues_with
-from ftrl.llm import ModelRefused
-from ftrl.models import check_model_folder, weights_hash
-from ftrl.rewards import profile_named
+from ftrl.llm import open_dialogues
 from ftrl.rollouts import (
     CollectConfig,
     ContextFull,
@@ -24,35 +19,7 @@ from ftrl.rollouts import (
     PolicyIdentity,
     ProviderPolicy,
 )
-from ftrl.rollouts.fleet import vllm_runs_on_cpu
-from ftrl.rollouts.providers import IN_FLIGHT, WITHOUT_SEEDS, is_provider, model_settings
-
-
-def identify(config: CollectConfig) -> PolicyIdentity:
-    """Which model it is. Starts nothing.
-
-    Raises:
-        InputError: there is no such model, or it cannot be used as the settings want it.
-    """
-    profile_named(config.episode.profile)
-    seeded = config.episode.seed is not None
-    if is_provider(config.model) and not storage.exists(config.model):
-        provider = config.model.partition("/")[0]
-        if config.episode.thinking:
-            raise InputError("--thinking is for chat templates; for a provider's model, give --reasoning-effort")
-        if seeded and provider in WITHOUT_SEEDS:
-            raise InputError(f"the provider {provider} takes no seeds; leave the seed out")
-        try:
-            dialogues_with(model_settings(config)).check()
-        except ModelRefused as error:
-            raise InputError(str(error)) from error
-        return PolicyIdentity(name=config.model)
-    check_model_folder(config.model)
-    if config.episode.reasoning_effort is not None:
-        raise InputError("--reasoning-effort is for providers' models; for a model of your own, give --thinking")
-    if seeded and vllm_runs_on_cpu():
-        raise InputError("vLLM's CPU build dies of seeds; leave the seed out")
-    return PolicyIdentity(name=config.model, weights=weights_hash(config.model))
+from ftrl.rollouts.providers import IN_FLIGHT, model_settings
 
 
 def places(config: CollectConfig, identity: PolicyIdentity) -> int:
@@ -78,7 +45,7 @@ async def speaker(ray: Any, config: CollectConfig, identity: PolicyIdentity) -> 
         async with EnginePolicy(ray, config, identity) as engines:
             yield engines
         return
-    dialogues = dialogues_with(model_settings(config))
+    dialogues = open_dialogues(model_settings(config))
     try:
         yield ProviderPolicy(dialogues, identity)
     finally:

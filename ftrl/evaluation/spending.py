@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ftrl.errors import FtrlError
+from ftrl.llm import Spending
 from ftrl.rollouts import Conversation, EpisodeSettings, Generation, Policy, PolicyIdentity, Usage
 
 MODEL, USER = "model", "user"
@@ -17,7 +17,7 @@ _EPISODE: ContextVar[dict[str, Usage]] = ContextVar("ftrl_episode_usage")
 """Of the episode that is being played, by who speaks. Each episode is a task of its own, and so has its own."""
 
 
-class Spending:
+class Meter:
     """What was taken so far, and whether anything is left.
 
     Args:
@@ -25,13 +25,17 @@ class Spending:
     """
 
     def __init__(self, usd: float | None = None) -> None:
-        self._most = usd
-        self.usd = 0.0
+        self._spending = Spending(usd=usd)
+
+    @property
+    def usd(self) -> float:
+        """Dollars taken."""
+        return self._spending.spent_usd
 
     @property
     def is_spent(self) -> bool:
         """Whether no further episode may begin."""
-        return self._most is not None and self.usd >= self._most
+        return self._spending.over is not None
 
     @contextmanager
     def episode(self) -> Iterator[dict[str, Usage]]:
@@ -50,12 +54,7 @@ class Spending:
             FtrlError: there is a budget, and the price is not known.
         """
         for one in usage:
-            if one.usd is not None:
-                self.usd += one.usd
-            elif self._most is not None:
-                raise FtrlError(
-                    "what a model's tokens cost is not known, so no budget in dollars holds; say it with --price"
-                )
+            self._spending.add(None, one.usd)
 
 
 class Metered:
@@ -64,13 +63,13 @@ class Metered:
     Args:
         policy: who speaks.
         role: ``MODEL`` or ``USER``.
-        spending: where to.
+        meter: where to.
     """
 
-    def __init__(self, policy: Policy, role: str, spending: Spending) -> None:
+    def __init__(self, policy: Policy, role: str, meter: Meter) -> None:
         self._policy = policy
         self._role = role
-        self._spending = spending
+        self._meter = meter
 
     @property
     def identity(self) -> PolicyIdentity:
@@ -81,21 +80,21 @@ class Metered:
         self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
     ) -> Conversation:
         """A new conversation."""
-        return _MeteredConversation(self._policy.converse(tools, settings, seed), self._role, self._spending)
+        return _MeteredConversation(self._policy.converse(tools, settings, seed), self._role, self._meter)
 
 
 class _MeteredConversation:
-    def __init__(self, conversation: Conversation, role: str, spending: Spending) -> None:
+    def __init__(self, conversation: Conversation, role: str, meter: Meter) -> None:
         self._conversation = conversation
         self._role = role
-        self._spending = spending
+        self._meter = meter
 
     async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         generation = await self._conversation.generate(messages, most_tokens)
         usage = generation.usage or Usage(usd=None)
         taken = _EPISODE.get()
         taken[self._role] = taken.get(self._role, Usage()).plus(usage)
-        self._spending.add([usage])
+        self._meter.add([usage])
         return generation
 
 

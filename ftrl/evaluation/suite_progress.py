@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-from ftrl.evaluation.spending import Spending
+from ftrl.evaluation.spending import Meter
 
 PLAIN_SECONDS = 10.0
 
@@ -17,17 +17,17 @@ class SuiteDisplay:
     Args:
         name: of the suite.
         total: episodes that are wanted, those that were there before included.
-        spending: what is taken.
+        meter: what is taken.
         stream: where to; stderr if left out.
         silent: show nothing.
     """
 
     def __init__(
-        self, name: str, total: int, spending: Spending, *, stream: TextIO | None = None, silent: bool = False
+        self, name: str, total: int, meter: Meter, *, stream: TextIO | None = None, silent: bool = False
     ) -> None:
         self._name = name
         self._total = total
-        self._spending = spending
+        self._meter = meter
         self._stream = stream or sys.stderr
         self._silent = silent
         self._bar: Any = None
@@ -52,7 +52,7 @@ class SuiteDisplay:
 
     def tell(self, done: int, faults: int) -> None:
         """Show how it stands."""
-        more = [f"${self._spending.usd:.2f}"] * bool(self._spending.usd) + [f"{faults} faults of ours"] * bool(faults)
+        more = [f"${self._meter.usd:.2f}"] * bool(self._meter.usd) + [f"{faults} faults of ours"] * bool(faults)
         self._line = " | ".join([f"{self._name}: {done}/{self._total} episodes", *more])
         if self._bar is not None:
             self._bar.update(self._task, completed=done, description=" | ".join([self._name, *more]))

@@ -23,11 +23,12 @@ from typing import Any
 from ftrl import storage
 from ftrl.environments import Environment, Gold, Scenario, source_id
 from ftrl.errors import InputError
+from ftrl.evaluation.environment_episode import play_environment
 from ftrl.evaluation.prompts import prompt
 from ftrl.evaluation.suite import DataSource, Sample, Score, Transcript, spoken
 from ftrl.rewards import profile_named
 from ftrl.rewards.matching import matches_reference, matches_strict
-from ftrl.rollouts import EngineFault, EpisodeKey, EpisodeSettings, Policy, TrajectoryStatus, run_episode
+from ftrl.rollouts import EpisodeKey, EpisodeSettings, Policy
 from ftrl.rollouts.episode import ToolRunner
 
 SCENARIOS = ("direct", "mandatory", "free")
@@ -104,9 +105,7 @@ class ToolHop:
         """One episode of the loop that all our tasks are played in."""
         task = sample.task
         key = EpisodeKey(run="toolhop", sample=trial)
-        played = await run_episode(task.environment, task.sources, policy, sandbox, settings, key)
-        if played.status is TrajectoryStatus.INFRASTRUCTURE:
-            raise EngineFault(played.error or "the episode failed")
+        played = await play_environment(task.environment, task.sources, policy, sandbox, settings, key)
         return Transcript(messages=played.messages, calls=played.calls, ending=played.status.value)
 
     async def score(self, sample: Sample[ToolHopTask], transcript: Transcript, sandbox: ToolRunner) -> Score:

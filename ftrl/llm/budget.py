@@ -62,8 +62,7 @@ class Spending:
             raise FtrlError("the provider does not say how many tokens an answer took, so no budget in tokens holds")
         if self.usd is not None and usd is None:
             raise FtrlError(
-                "what this model's tokens cost is not known, so no budget in dollars holds; say it with --price, or "
-                "give --budget-tokens"
+                "what this model's tokens cost is not known, so no budget in dollars holds; say it with --price"
             )
         self.spent_tokens += tokens or 0
         self.spent_usd += usd or 0.0

@@ -59,7 +59,7 @@ class Dialogue(Protocol):
 
         Args:
             heard: what was said since its last turn, in OpenAI chat format: a user's message, or the results of all
-                its calls, in order.
+                its calls, in order. A first turn may come after others that somebody else wrote, as text.
             most_tokens: how long the turn may be.
 
         Raises:
@@ -130,7 +130,7 @@ class _InspectDialogue:
         return self._provider.usd(output)
 
     def _as_messages(self, heard: Sequence[Mapping[str, Any]]) -> list[ChatMessage]:
-        from inspect_ai.model import ChatMessageSystem, ChatMessageTool, ChatMessageUser
+        from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageTool, ChatMessageUser
 
         messages: list[ChatMessage] = []
         answered = iter(self._open_calls)
@@ -142,6 +142,8 @@ class _InspectDialogue:
                 )
             elif message["role"] == "system":
                 messages.append(ChatMessageSystem(content=message["content"]))
+            elif message["role"] == "assistant":  # somebody else's turn, in a conversation that begins in the middle
+                messages.append(ChatMessageAssistant(content=message["content"]))
             else:
                 messages.append(ChatMessageUser(content=message["content"]))
         return messages

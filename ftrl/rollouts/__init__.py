@@ -12,6 +12,7 @@ In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts 
 
 from ftrl.rollouts.collection import CollectReport, collect
 from ftrl.rollouts.episode import EpisodeKey, run_episode
+from ftrl.rollouts.identity import identify
 from ftrl.rollouts.manifest import Collection
 from ftrl.rollouts.policy import (
     ContextFull,
@@ -63,6 +64,7 @@ __all__ = [
     "TrajectoryStore",
     "Usage",
     "collect",
+    "identify",
     "render_prompt",
     "run_episode",
     "snapshots",

@@ -12,22 +12,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ftrl import storage
 from ftrl.environments import Tasks, open_tasks
 from ftrl.errors import FtrlError, InputError
-from ftrl.llm import ModelRefused, open_dialogues
-from ftrl.models import check_model_folder, weights_hash
 from ftrl.ray_session import ray_session
-from ftrl.rewards import profile_named
 from ftrl.rollouts.batch import Batch
 from ftrl.rollouts.budget import RunBudget
 from ftrl.rollouts.episode import EpisodeKey
-from ftrl.rollouts.fleet import Fleet, vllm_runs_on_cpu
+from ftrl.rollouts.fleet import Fleet
+from ftrl.rollouts.identity import identify
 from ftrl.rollouts.leases import Lease
 from ftrl.rollouts.manifest import Collection
 from ftrl.rollouts.progress import Display, Tally
 from ftrl.rollouts.provider_fleet import ProviderFleet
-from ftrl.rollouts.providers import WITHOUT_SEEDS, is_provider, model_settings
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.store import TrajectoryStore, is_trajectory_store
 from ftrl.rollouts.trajectory import PolicyIdentity
@@ -80,7 +76,9 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
         InputError: the model, the tasks or the store are not as they should be; nothing was started.
         FtrlError: the work failed; what was finished is in the store.
     """
-    identity = _identity(config)
+    identity = identify(config)
+    if config.budget_usd is not None and identity.weights is not None:
+        raise InputError("a model of your own costs nobody dollars; give --budget-tokens")
     tasks = open_tasks(config.tasks)
     ids = tasks.ids()[: config.limit]  # reads all of them: a broken row is found before an engine starts
     with _store(config) as store:
@@ -111,35 +109,6 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
             "stored: go on with --resume and a larger budget"
         )
     return report
-
-
-def _identity(config: CollectConfig) -> PolicyIdentity:
-    """Which model it is.
-
-    Raises:
-        InputError: there is no such model, or it cannot be used as the settings want it.
-    """
-    profile_named(config.episode.profile)
-    seeded = config.episode.seed is not None
-    if is_provider(config.model) and not storage.exists(config.model):
-        provider = config.model.partition("/")[0]
-        if config.episode.thinking:
-            raise InputError("--thinking is for chat templates; for a provider's model, give --reasoning-effort")
-        if seeded and provider in WITHOUT_SEEDS:
-            raise InputError(f"the provider {provider} takes no seeds; leave --seed out")
-        try:
-            open_dialogues(model_settings(config)).check()
-        except ModelRefused as error:
-            raise InputError(str(error)) from error
-        return PolicyIdentity(name=config.model)
-    check_model_folder(config.model)
-    if config.episode.reasoning_effort is not None:
-        raise InputError("--reasoning-effort is for providers' models; for a model of your own, give --thinking")
-    if config.budget_usd is not None:
-        raise InputError("a model of your own costs nobody dollars; give --budget-tokens")
-    if seeded and vllm_runs_on_cpu():
-        raise InputError("vLLM's CPU build dies of seeds; leave --seed out")
-    return PolicyIdentity(name=config.model, weights=weights_hash(config.model))
 
 
 def _run(

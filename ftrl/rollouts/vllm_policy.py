@@ -1,9 +1,4 @@
-"""A policy that speaks through a vLLM engine: tokens in, tokens out.
-
-A conversation remembers its tokens. If the template writes the next prompt as the text so far plus something new -
-it does unless it rewrites the model's own turn - the tokens so far are used as they are and only the new part is
-tokenised; ``AssistantTokens.kept_tokens`` says how many. Otherwise the whole prompt is tokenised anew.
-"""
+"""A policy that speaks through a vLLM engine in this process."""
 
 from __future__ import annotations
 
@@ -13,10 +8,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftrl.rollouts.policy import ContextFull, Conversation, EngineFault, EngineLost, Generation
-from ftrl.rollouts.prompts import render_prompt, tokenise
+from ftrl.rollouts.policy import Conversation, EngineFault, EngineLost
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
-from ftrl.rollouts.trajectory import AssistantTokens, PolicyIdentity, Usage
+from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.rollouts.trajectory import PolicyIdentity
 
 
 def prepare_process(settings: EngineSettings, *, cpu: bool) -> None:
@@ -77,79 +72,41 @@ class VllmPolicy:
         self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
     ) -> Conversation:
         """A new conversation. A seed kills vLLM's CPU build: ``collect`` refuses it there."""
-        return _VllmConversation(self, tools, settings, seed)
+        return TokenConversation(self, tools, settings, seed)
 
-    def stop(self) -> None:
-        """Shut the engine down and wait until its processes are gone."""
-        self.engine.shutdown()
-
-
-class _VllmConversation:
-    def __init__(
-        self, policy: VllmPolicy, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None
-    ) -> None:
-        self._policy = policy
-        self._tools = tools
-        self._settings = settings
-        self._seed = seed
-        self._text = ""
-        self._ids: list[int] = []
-
-    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
-        text = render_prompt(self._policy.tokenizer, messages, self._tools, thinking=self._settings.thinking)
-        prompt, kept = self._tokenise(text)
-        room = self._policy.max_model_len - len(prompt)
-        if room < 1:
-            raise ContextFull(
-                f"the prompt has {len(prompt)} tokens, and the model's context {self._policy.max_model_len}"
-            )
-        most = most_tokens or self._settings.max_response_tokens
-        limit = min(most, room)
-        completion = await self._sample(prompt, limit)
-        sampled = list(completion.token_ids)
-        decode = self._policy.tokenizer.decode
-        self._text = text + decode(sampled, skip_special_tokens=False)
-        self._ids = prompt + sampled
-        tokens = AssistantTokens(
-            prompt_tokens=len(prompt),
-            kept_tokens=kept,
-            token_ids=tuple(sampled),
-            logprobs=tuple(step[token].logprob for step, token in zip(completion.logprobs, sampled, strict=True)),
-            finish_reason=str(completion.finish_reason),
-        )
-        cut = completion.finish_reason == "length" and room < most
-        usage = Usage(input=len(prompt), output=len(sampled))
-        return Generation(decode(sampled, skip_special_tokens=True), tokens, usage=usage, context_ended=cut)
-
-    def _tokenise(self, text: str) -> tuple[list[int], int]:
-        tokenizer = self._policy.tokenizer
-        if self._ids and text.startswith(self._text):
-            return self._ids + tokenise(tokenizer, text[len(self._text) :]), len(self._ids)
-        return tokenise(tokenizer, text), 0
-
-    async def _sample(self, prompt: list[int], limit: int) -> Any:
+    async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
+        """One turn of at most ``limit`` tokens."""
         from vllm import SamplingParams, TokensPrompt
         from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         parameters = SamplingParams(
-            temperature=self._settings.temperature,
+            temperature=settings.temperature,
             max_tokens=limit,
-            seed=self._seed,
+            seed=seed,
             logprobs=0,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        engine = self._policy.engine
         try:
-            request = engine.generate(TokensPrompt(prompt_token_ids=prompt), parameters, uuid.uuid4().hex)
+            request = self.engine.generate(TokensPrompt(prompt_token_ids=prompt), parameters, uuid.uuid4().hex)
             outputs = [output async for output in request]  # one, whole: see output_kind
         except (EngineDeadError, EngineGenerateError, asyncio.CancelledError) as error:
-            if engine.errored or isinstance(error, EngineDeadError):
+            if self.engine.errored or isinstance(error, EngineDeadError):
                 raise EngineLost("the engine's process died") from error
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise EngineFault(f"the engine failed at this turn: {error.__cause__ or error}") from error
         if not outputs:
             raise EngineFault("the engine returned nothing for this turn")
-        return outputs[-1].outputs[0]
+        completion = outputs[-1].outputs[0]
+        ids = tuple(completion.token_ids)
+        return Sampled(
+            token_ids=ids,
+            logprobs=tuple(step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)),
+            finish_reason=str(completion.finish_reason),
+        )
+
+    def stop(self) -> None:
+        """Shut the engine down and wait until its processes are gone."""
+        self.engine.shutdown()

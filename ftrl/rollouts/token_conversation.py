@@ -1,0 +1,108 @@
+"""A conversation with an engine that takes tokens and gives tokens, wherever that engine runs.
+
+A conversation remembers its tokens. If the template writes the next prompt as the text so far plus something new -
+it does unless it rewrites the model's own turn - the tokens so far are used as they are and only the new part is
+tokenised; ``AssistantTokens.kept_tokens`` says how many. Otherwise the whole prompt is tokenised anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ftrl.rollouts.policy import ContextFull, Generation
+from ftrl.rollouts.prompts import render_prompt, tokenise
+from ftrl.rollouts.settings import EpisodeSettings
+from ftrl.rollouts.trajectory import AssistantTokens, Usage
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One turn as it was sampled.
+
+    Attributes:
+        token_ids: end-of-turn token included.
+        logprobs: natural logarithms, one a token.
+        finish_reason: ``stop`` or ``length``.
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish_reason: str
+
+
+class Sampler(Protocol):
+    """An engine, and the tokenizer of its model."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, with a chat template."""
+        ...
+
+    @property
+    def max_model_len(self) -> int:
+        """The context in tokens: prompt and turn together."""
+        ...
+
+    async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
+        """One turn of at most ``limit`` tokens after ``prompt``.
+
+        Raises:
+            EngineFault: the turn failed through a fault of ours.
+            EngineLost: the engine died.
+        """
+        ...
+
+
+class TokenConversation:
+    """One episode, from the policy's side.
+
+    Args:
+        sampler: the engine.
+        tools: OpenAI function schemas on offer.
+        settings: of the episode.
+        seed: of its sampling, if it is to have one.
+    """
+
+    def __init__(
+        self, sampler: Sampler, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None
+    ) -> None:
+        self._sampler = sampler
+        self._tools = tools
+        self._settings = settings
+        self._seed = seed
+        self._text = ""
+        self._ids: list[int] = []
+
+    async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
+        """The next assistant turn; see ``Conversation``."""
+        text = render_prompt(self._sampler.tokenizer, messages, self._tools, thinking=self._settings.thinking)
+        prompt, kept = self._tokenise(text)
+        room = self._sampler.max_model_len - len(prompt)
+        if room < 1:
+            raise ContextFull(
+                f"the prompt has {len(prompt)} tokens, and the model's context {self._sampler.max_model_len}"
+            )
+        most = most_tokens or self._settings.max_response_tokens
+        sampled = await self._sampler.sample(prompt, min(most, room), self._settings, self._seed)
+        decode = self._sampler.tokenizer.decode
+        self._text = text + decode(list(sampled.token_ids), skip_special_tokens=False)
+        self._ids = [*prompt, *sampled.token_ids]
+        tokens = AssistantTokens(
+            prompt_tokens=len(prompt),
+            kept_tokens=kept,
+            token_ids=sampled.token_ids,
+            logprobs=sampled.logprobs,
+            finish_reason=sampled.finish_reason,
+        )
+        cut = sampled.finish_reason == "length" and room < most
+        usage = Usage(input=len(prompt), output=len(sampled.token_ids))
+        said = decode(list(sampled.token_ids), skip_special_tokens=True)
+        return Generation(said, tokens, usage=usage, context_ended=cut)
+
+    def _tokenise(self, text: str) -> tuple[list[int], int]:
+        tokenizer = self._sampler.tokenizer
+        if self._ids and text.startswith(self._text):
+            return self._ids + tokenise(tokenizer, text[len(self._text) :]), len(self._ids)
+        return tokenise(tokenizer, text), 0
