@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftrl.environments import Environment, EnvironmentStore, Gold, Scenario, SubQuestion, parts, source_id
@@ -79,7 +79,7 @@ def exactly(value: Any) -> str:
     return repr(value)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(st.lists(tasks(), max_size=4, unique_by=lambda task: task[0].id))
 def test_what_comes_out_is_exactly_what_went_in(written: list[tuple[Environment, dict[str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

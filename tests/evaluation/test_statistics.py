@@ -97,7 +97,7 @@ def test_one_task_says_nothing_of_others() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=4), min_size=1, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_interval_lies_in_0_to_1_and_around_its_mean(scores: list[list[float]]) -> None:
     found = estimate(dict(enumerate(scores)))
     assert 0 <= found.low <= found.mean + 1e-9

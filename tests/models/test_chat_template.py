@@ -136,7 +136,7 @@ def canonical(content: str, calls: list[tuple[str, dict[str, Any]]]) -> str:
     turns=st.lists(st.tuples(_text, _calls, st.lists(_text, min_size=1, max_size=3)), min_size=1, max_size=4),
     raw=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_longer_conversation_begins_with_the_shorter_one_and_what_was_sampled(
     tokenizer: Any, system: str | None, tools: bool, turns: list[Any], raw: bool
 ) -> None:

@@ -51,7 +51,7 @@ def test_decoding_without_special_tokens_keeps_calls_and_thoughts(tokenizer: Any
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_text_comes_back_from_its_tokens_as_it_was(tokenizer: Any, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text)) == text
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ftrl.sandbox.jail import wire
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-
-@unhurried
 @given(st.lists(st.binary(max_size=50), max_size=5), st.integers(1, 7))
 def test_what_is_packed_comes_out_however_it_is_cut_up(fields: list[bytes], piece: int) -> None:
     stream = io.BytesIO(wire.pack(*fields) + wire.pack(b"next"))
@@ -22,7 +19,6 @@ def test_what_is_packed_comes_out_however_it_is_cut_up(fields: list[bytes], piec
     assert wire.receive(stream.read, 1000) is None
 
 
-@unhurried
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_message_or_incomplete_or_garbled(data: bytes) -> None:
     try:
