@@ -22,7 +22,7 @@ app = typer.Typer(
 GROUPS = ("env", "sandbox", "reward", "model", "rollouts")
 """Command modules that are groups of commands: ``ftrl env import …``."""
 
-COMMANDS = ("quickstart", "doctor", "synth", "rollout", "train", "evaluate")
+COMMANDS = ("quickstart", "doctor", "synth", "rollout", "train", "evaluate", "report", "view")
 """Command modules that add commands of their own to the top level."""
 
 

@@ -25,7 +25,20 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = sorted(file.parent.name for file in (ROOT / "ftrl").glob("*/__init__.py"))
 """Every package of ``ftrl``."""
 
-COMMANDS = ["quickstart", "doctor", "synth", "env", "sandbox", "reward", "rollout", "train", "eval", "model"]
+COMMANDS = [
+    "quickstart",
+    "doctor",
+    "synth",
+    "env",
+    "sandbox",
+    "reward",
+    "rollout",
+    "train",
+    "eval",
+    "model",
+    "report",
+    "view",
+]
 """The commands of the contract that exist so far."""
 
 

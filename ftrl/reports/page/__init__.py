@@ -1,0 +1,1 @@
+"""The page: its frame, styles and scripts, files of their own, put together into one."""
