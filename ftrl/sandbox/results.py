@@ -79,6 +79,11 @@ class Proofs:
             self._kept_out.add(source)
 
 
+def is_repeatable(result: CallResult) -> bool:
+    """Whether a deterministic call gives this again: it hangs on no limit, nor on where in memory an object lay."""
+    return result.status in _KEPT and " at 0x" not in result.output
+
+
 class ResultCache:
     """Results of deterministic calls, the most recently used ones within a budget of memory.
 
@@ -106,14 +111,14 @@ class ResultCache:
         return result
 
     def keep(self, call: Call, result: CallResult, source: str | None) -> None:
-        """Remember a result, unless it depends on more than the call: on memory, or on where an object lay.
+        """Remember a result, if it is repeatable.
 
         Args:
             call: the call.
             result: its result.
             source: the call's source, as the one text that all of its calls share.
         """
-        if not self.keeps or result.status not in _KEPT or " at 0x" in result.output:
+        if not self.keeps or not is_repeatable(result):
             return
         key = (source, call.name, call.arguments)
         with self._lock:

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import logging
 import os
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from types import TracebackType
 from ftrl.errors import FtrlError
 from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
 from ftrl.sandbox.isolation import Isolation, missing_for, required_isolation
+from ftrl.sandbox.pending import Pending
 from ftrl.sandbox.pool import Job, Pool
 from ftrl.sandbox.results import Proofs, ResultCache
 from ftrl.sandbox.warm import WarmPool
@@ -137,7 +137,7 @@ class Sandbox:
 
         A call that hangs holds up no call of another response, as long as not too many wait behind it.
         """
-        waiting: deque[tuple[list[Sequence[Call]], _Pending]] = deque()
+        waiting: deque[tuple[list[Sequence[Call]], Pending]] = deque()
 
         def first() -> Iterator[list[CallResult]]:
             batch, pending = waiting.popleft()
@@ -180,7 +180,7 @@ class Sandbox:
         finished: Callable[[], None] | None = None,
         *,
         wait_here: bool = True,
-    ) -> _Pending:
+    ) -> Pending:
         """Send every call on its path.
 
         Args:
@@ -189,9 +189,10 @@ class Sandbox:
             wait_here: the caller will wait anyway, so its own thread may do some of the work.
         """
         self._check_usable()
-        pending = _Pending([call for group in groups for call in group], finished)
+        pending = Pending([call for group in groups for call in group], finished)
         warm: list[int] = []
         jobs: list[Job] = []
+        first_of: dict[Call, int] = {}
         at = 0
         for group in groups:
             forks: list[int] = []
@@ -200,7 +201,9 @@ class Sandbox:
                     forks.append(index)
                 elif (known := self._known(call)) is not None:
                     pending.deliver([index], [known])
-                else:
+                elif not (call in first_of and pending.same_as(first_of[call], index)):
+                    if self._cache.keeps and self._proofs.of(call.source).deterministic:
+                        first_of[call] = index
                     warm.append(index)
                     if len(warm) == CALLS_OF_A_BATCH:
                         self._threads.submit(self._run_warm_unwatched, pending, warm)
@@ -215,7 +218,7 @@ class Sandbox:
         pending.all_sent()
         return pending
 
-    def _jobs(self, pending: _Pending, indexes: list[int]) -> Iterator[Job]:
+    def _jobs(self, pending: Pending, indexes: list[int]) -> Iterator[Job]:
         """The calls of one response as jobs: a fork of its own for what is wild, one for some of the others."""
         tame: list[int] = []
         for index in indexes:
@@ -226,19 +229,19 @@ class Sandbox:
         for start in range(0, len(tame), CALLS_OF_A_FORK):
             yield self._job(pending, tame[start : start + CALLS_OF_A_FORK], roomy=False)
 
-    def _run_warm(self, pending: _Pending, indexes: list[int]) -> None:
+    def _run_warm(self, pending: Pending, indexes: list[int]) -> None:
         assert self._warm is not None
         if pending.abandoned:
             return
         # Since they were sent here, one of the tools may have turned out to hang.
         fit = [index for index in indexes if self._proofs.warm(pending.calls[index])]
         results = self._make_warm(self._warm, [pending.calls[index] for index in fit]) if fit else []
-        pending.deliver(fit[: len(results)], results)
+        self._deliver(pending, fit[: len(results)], results)
         if len(results) < len(indexes):
             made = set(fit[: len(results)])
             self._fork_each(pending, [index for index in indexes if index not in made])
 
-    def _run_warm_unwatched(self, pending: _Pending, indexes: list[int]) -> None:
+    def _run_warm_unwatched(self, pending: Pending, indexes: list[int]) -> None:
         """In a thread whose errors nobody sees: whoever waits gets an answer, whatever goes wrong here."""
         try:
             self._run_warm(pending, indexes)
@@ -252,16 +255,21 @@ class Sandbox:
         missing = [call for call, result in zip(calls, known, strict=True) if result is None]
         made = self._make_warm(warm, missing) if missing else []
         if len(made) < len(missing):
-            pending = _Pending(missing[len(made) :], None)
+            pending = Pending(missing[len(made) :], None)
             self._fork_each(pending, list(range(len(pending.calls))))
             pending.all_sent()
             made += pending.result()
         news = iter(made)
         return [result or next(news) for result in known]
 
-    def _fork_each(self, pending: _Pending, indexes: list[int]) -> None:
+    def _fork_each(self, pending: Pending, indexes: list[int]) -> None:
         """One hung, or ended the worker, or is unfit for it: forked one by one, each call gets what it deserves."""
         self._pool.submit([self._job(pending, [index], roomy=False) for index in indexes])
+
+    def _deliver(self, pending: Pending, indexes: Sequence[int], results: Sequence[CallResult]) -> None:
+        """Hand over results; the same calls whose result might not be the same are made by themselves."""
+        if apart := pending.deliver(indexes, results):
+            self._fork_each(pending, apart)
 
     def _make_warm(self, warm: WarmPool, calls: Sequence[Call]) -> list[CallResult]:
         """The results of the first of the calls, and of all of them if nothing went wrong."""
@@ -283,69 +291,16 @@ class Sandbox:
         if os.getpid() != self._owner:
             raise FtrlError("a sandbox does not survive a fork; make one in each process")
 
-    def _job(self, pending: _Pending, indexes: list[int], *, roomy: bool) -> Job:
+    def _job(self, pending: Pending, indexes: list[int], *, roomy: bool) -> Job:
         calls = [pending.calls[index] for index in indexes]
 
         def deliver(position: int, result: CallResult) -> None:
             if result.seconds > SECONDS_OF_A_WARM_CALL or result.status in _NOT_AGAIN_WARM:
                 self._proofs.keep_out(calls[position].source)
-            pending.deliver([indexes[position]], [result])
+            self._deliver(pending, [indexes[position]], [result])
 
         codes = [self._proofs.compiled(call.source) for call in calls]
         return Job(calls, codes, roomy, deliver, lambda: not pending.abandoned)
-
-
-class _Pending:
-    """Results that are still being worked on."""
-
-    def __init__(self, calls: list[Call], finished: Callable[[], None] | None) -> None:
-        self.calls = calls
-        self.abandoned = False
-        """Set when nobody waits any more: calls not yet begun are dropped."""
-        self._finished = finished
-        self._results: list[CallResult | None] = [None] * len(calls)
-        self._missing = len(calls) + 1  # one for the sending
-        self._lock = threading.Lock()
-        self._event: threading.Event | None = None
-
-    def deliver(self, indexes: Sequence[int], results: Sequence[CallResult]) -> None:
-        """Take the results of some calls."""
-        for index, result in zip(indexes, results, strict=True):
-            self._results[index] = result
-        self._fewer(len(indexes))
-
-    def has(self, index: int) -> bool:
-        """Whether a call's result is there."""
-        return self._results[index] is not None
-
-    def all_sent(self) -> None:
-        """Every call is on its way."""
-        self._fewer(1)
-
-    def done(self) -> bool:
-        return not self._missing
-
-    def result(self) -> list[CallResult]:
-        """Wait, and take the results."""
-        with self._lock:
-            if self._missing:
-                self._event = threading.Event()
-        if self._event is not None:
-            try:
-                self._event.wait()
-            finally:
-                self.abandoned = True
-        return [result for result in self._results if result is not None]
-
-    def _fewer(self, count: int) -> None:
-        with self._lock:
-            self._missing -= count
-            if self._missing:
-                return
-        if self._event is not None:
-            self._event.set()
-        if self._finished is not None:
-            self._finished()
 
 
 @cache
