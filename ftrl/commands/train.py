@@ -64,6 +64,10 @@ class ConsoleWatcher:
         where = f"iteration {iteration}: " if iteration else ""
         typer.echo(f"{where}{name}{waits}", err=True)
 
+    def note(self, iteration: int, text: str) -> None:
+        """Something that is worth a line."""
+        typer.echo(f"iteration {iteration}: {text}", err=True)
+
     def step(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
         """A training step has finished."""
         typer.echo(f"  {step_line(step, total, metrics)}", err=True)

@@ -15,6 +15,9 @@ from ftrl.errors import InputError
 from ftrl.settings_files import read_layers
 from ftrl.training.verl_defaults import check_overrides
 
+Logger = Literal["console", "tensorboard", "wandb", "mlflow", "swanlab"]
+"""A tracker, by the name by which verl knows it."""
+
 
 class Part(BaseModel):
     """Base of the parts: unknown keys are errors."""
@@ -30,6 +33,25 @@ class CollectConfig(Part):
     temperature: float = Field(default=1.0, ge=0)
     engines: int = Field(default=1, ge=1, description="vLLM engines side by side; each takes `tensor_parallel` GPUs.")
     limit: int | None = Field(default=None, ge=1, description="Use only the first tasks.")
+
+
+class SelectConfig(Part):
+    """Which snapshots are trained on. Published: all that are not over-long, which is what the defaults say."""
+
+    drop_flat_tasks: bool = Field(
+        default=False, description="Leave out tasks whose samples, two or more, all earned the same F1."
+    )
+    drop_repeated_states: bool = Field(
+        default=False, description="Of equal prompts of a task, train on one: samples share their beginnings."
+    )
+    scenario_cap: float | None = Field(
+        default=None, ge=1, description="No scenario has more than so many times the prompts of the rarest."
+    )
+    solve_rate_cap: float | None = Field(
+        default=None,
+        ge=1,
+        description="The same for the states in which nothing, something and all of the task is solved.",
+    )
 
 
 class RewardConfig(Part):
@@ -110,7 +132,8 @@ class TrainConfig(Part):
         algorithm: grpo or reinforce_plus_plus.
         iterations: rounds of collect → train → merge, each with the newest policy.
         thinking: let the model think before it acts (Qwen3).
-        step_timeout: minutes without a finished training step after which the run is stopped.
+        step_timeout: minutes without a finished training step after which the trainer is stopped.
+        restarts: how often a trainer that stopped after a step is started again, without a new checkpoint in between.
         loggers: verl's trackers; the run's own metrics.jsonl is always written.
         verl: verl settings by dotted name, applied last; a name that verl does not have needs a ``+`` before it.
     """
@@ -123,8 +146,10 @@ class TrainConfig(Part):
     thinking: bool = False
     seed: int = 0
     step_timeout: float = Field(default=120, gt=0)
-    loggers: tuple[str, ...] = ("console",)
+    restarts: int = Field(default=3, ge=0)
+    loggers: tuple[Logger, ...] = ("console", "tensorboard")
     collect: CollectConfig = CollectConfig()
+    select: SelectConfig = SelectConfig()
     reward: RewardConfig = RewardConfig()
     optim: OptimConfig = OptimConfig()
     hardware: HardwareConfig = HardwareConfig()

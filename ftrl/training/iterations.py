@@ -6,7 +6,7 @@ A run that was stopped at any point is started again with the same command, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +19,15 @@ from ftrl.ray_session import ray_session
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
 from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig
+from ftrl.training.loggers import check_loggers
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
-from ftrl.training.stream import StreamSettings, count_prompts
+from ftrl.training.snapshot_rows import StreamSettings
+from ftrl.training.stream import PromptStream, prepare_apart
 from ftrl.training.verl_config import verl_config
+
+TOKENISERS = 8
+"""Processes of a GPU node that make prompts, at most; they are gone before training begins."""
 
 
 class Watcher(Protocol):
@@ -30,6 +35,9 @@ class Watcher(Protocol):
 
     def stage(self, iteration: int, name: str) -> None:
         """A stage begins: ``collect``, ``train`` or ``merge``."""
+
+    def note(self, iteration: int, text: str) -> None:
+        """Something that is worth a line."""
 
     def step(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
         """A training step has finished."""
@@ -59,6 +67,7 @@ def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
         FtrlError: a stage failed; what was finished is kept.
     """
     run = RunFolder(config.out)
+    check_loggers(config.loggers)
     check_model_folder(config.model, tokens=config.optim.max_prompt_tokens + config.optim.max_response_tokens)
     run.claim(config)
     environments = _environments(config, run)
@@ -89,7 +98,7 @@ def _iterate(
     watcher.stage(number, "collect")
     collect(_collection(config, run, number, policy, environments))
     watcher.stage(number, "train")
-    _train(config, run, number, policy, environments, watcher.step)
+    _train(config, run, number, policy, environments, watcher)
     watcher.stage(number, "merge")
     merge_checkpoint(str(run.checkpoints(number)), str(run.policy(number)))
 
@@ -119,48 +128,77 @@ def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, e
     )
 
 
-def _train(
-    config: TrainConfig,
-    run: RunFolder,
-    number: int,
-    policy: str,
-    environments: str,
-    on_step: Callable[[int, int, Mapping[str, float]], None],
-) -> None:
-    from ftrl.training.runner import run_verl
+def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, watcher: Watcher) -> None:
+    from ftrl.training.runner import TrainerStopped
 
-    stream = StreamSettings(
+    prompts = run.prompts(number)
+    if not prompts.shares():
+        prepare_apart(_stream(config, run, number, policy, environments), prompts)
+    for share in prompts.shares():
+        watcher.note(number, str(share.selected))
+    total = total_steps(config, prompts.count())
+    restarts = 0
+    while True:
+        run.mend(number)
+        begun = run.trained(number)
+        if begun >= total:
+            return
+        try:
+            _train_on(config, run, number, policy, environments, total, watcher)
+        except TrainerStopped as stopped:
+            reached = run.trained(number)
+            restarts = 1 if reached > begun else restarts + 1
+            if not stopped.steps or restarts > config.restarts:
+                raise
+            watcher.note(
+                number,
+                f"the trainer stopped after step {begun + stopped.steps} ({stopped.why}); it is started again from "
+                f"step {reached} (restart {restarts} of {config.restarts} without a new checkpoint)",
+            )
+
+
+def _stream(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str) -> StreamSettings:
+    return StreamSettings(
         trajectories=run.trajectories,
         iteration=number,
         environments=environments,
         model=policy,
-        batch_size=config.optim.batch_size,
         max_prompt_tokens=config.optim.max_prompt_tokens,
         thinking=config.thinking,
         seed=config.seed + number,
+        select=config.select,
+        tokenisers=TOKENISERS * config.hardware.nodes if config.hardware.device == "gpu" else 1,
     )
-    total = total_steps(config, count_prompts(stream))
-    if run.trained(number) >= total:
-        return
+
+
+def _train_on(
+    config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, total: int, watcher: Watcher
+) -> None:
+    """Train an iteration from its last checkpoint on."""
+    from ftrl.training.runner import run_verl
+
     metrics = run.metrics(number)
     metrics.rewind(run.trained(number))
 
     def note(step: int, total: int, values: Mapping[str, float]) -> None:
         metrics.append(step, total, values)
-        on_step(step, total, values)
+        watcher.step(step, total, values)
 
+    composed = verl_config(
+        config,
+        model=policy,
+        environments=environments,
+        checkpoints=str(run.checkpoints(number)),
+        name=f"{run.path.name}-iteration-{number}",
+    )
     with sweeping_segments():
         run_verl(
-            verl_config(
-                config,
-                model=policy,
-                environments=environments,
-                checkpoints=str(run.checkpoints(number)),
-                name=f"{run.path.name}-iteration-{number}",
-            ),
-            stream,
+            composed,
+            # verl may want to fetch a step's prompts in smaller pieces.
+            PromptStream(run.prompts(number), composed.data.get("gen_batch_size") or config.optim.batch_size),
+            run.order(number),
             total_steps=total,
-            env_vars=process_environment(config.hardware),
+            env_vars={**process_environment(config.hardware), "TENSORBOARD_DIR": str(run.tensorboard(number))},
             resources=trainer_resources(config.hardware),
             step_timeout=config.step_timeout,
             on_step=note,

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from verl import DataProto
@@ -17,6 +18,8 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from ftrl.environments import EnvironmentStore
 from ftrl.rewards import Context, Earlier, ResponseScoring, ScoredTask, profile_named, profiles_from
+from ftrl.rewards.arguments import canonical, read_arguments
+from ftrl.sandbox import Call
 from ftrl.sandbox.results import MOST_PROOFS
 from ftrl.sandbox.service import NodeSandbox
 
@@ -46,13 +49,15 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         """Score the last item of ``data``: the reward by the profile that is trained on, the figures by all.
 
         Raises:
-            Unscorable: a tool call failed through a fault of ours; verl then drops the whole group.
+            Unscorable: a tool call failed through a fault of ours; to verl there is no such response then, and the
+                group is the others.
         """
         item = data[-1:][0]
         row = item.non_tensor_batch
         length = int(row["response_len"])
         text = await asyncio.to_thread(self._decode, item.batch["responses"][:length])
         task = await asyncio.to_thread(self._task, str(row["environment_id"]))
+        earlier = tuple(Earlier(*call) for call in json.loads(row["history"]))
         scoring = ResponseScoring(
             text,
             json.loads(row["unsolved"]),
@@ -61,7 +66,7 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
             solve_rate=float(row["solve_rate"]),
             metric=self._metric,
             profiles=self._profiles,
-            context=Context(task.facts, tuple(Earlier(*call) for call in json.loads(row["history"]))),
+            context=Context(task.facts, earlier),
         )
         results = await self._sandbox.run_async(scoring.calls)
         scores = scoring.scores(await self._sandbox.run_async(scoring.probes(results)))
@@ -77,6 +82,7 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
                 "calls": scores[0].calls,
                 "ticked": len(scores[0].ticked),
                 "unparsable": scores[0].unparsable,
+                "repeated": _repeated(scoring.calls, earlier),
                 **side_by_side,
                 "call_errors": sum(result.status.value != "ok" for result in results),
                 "tool_seconds": sum(result.seconds for result in results),
@@ -86,3 +92,15 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
     def _decode(self, response: Any) -> str:
         # As published: special tokens stay in the text; the end marks are taken off by the parser.
         return str(self.tokenizer.decode(response, skip_special_tokens=False))
+
+
+def _repeated(calls: Sequence[Call], earlier: Sequence[Earlier]) -> int:
+    """How many calls were made before, in an earlier turn or in this one."""
+    told = {_key(call) for call in earlier}
+    before = len(told)
+    told.update(map(_key, calls))
+    return len(calls) - (len(told) - before)
+
+
+def _key(call: Call | Earlier) -> tuple[str, str]:
+    return call.name, canonical(read_arguments(call.arguments))

@@ -5,21 +5,32 @@
     RUN/config.yaml                     the run's settings; a run goes on only with the same ones
     RUN/environments/                   the tasks, if they came as a published-format file
     RUN/trajectories/                   one trajectory store; an iteration's episodes carry its number
-    RUN/iteration-N/checkpoints/        verl's checkpoints
+    RUN/iteration-N/prompts/            what is trained on, tokenised, in order; and what was left out (share.json)
+    RUN/iteration-N/checkpoints/        verl's checkpoints, each with the stream's position
     RUN/iteration-N/metrics.jsonl       one line a training step
+    RUN/iteration-N/order.jsonl         the same steps: [trajectory, step of it] of every prompt
+    RUN/iteration-N/tensorboard/        the metrics once more, for TensorBoard
     RUN/iteration-N/policy/             the merged model; it is there once the iteration is done
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ftrl import storage
 from ftrl.errors import InputError
-from ftrl.training.config import TrainConfig
+from ftrl.training.config import TrainConfig, load_config
 from ftrl.training.step_metrics import StepMetrics
+
+if TYPE_CHECKING:
+    from ftrl.training.prompt_files import PromptFiles
+
+CHANGEABLE = frozenset({"loggers", "restarts", "step_timeout"})
+"""Settings that change nothing of what a run comes to; it may go on with others."""
 
 
 class RunFolder:
@@ -61,12 +72,46 @@ class RunFolder:
 
     def trained(self, number: int) -> int:
         """The step of an iteration's last checkpoint; 0 if there is none."""
-        file = self.checkpoints(number) / "latest_checkpointed_iteration.txt"
-        return int(file.read_text(encoding="utf-8")) if file.exists() else 0
+        file = self._last_checkpoint(number)
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return int(text) if text else 0
+
+    def mend(self, number: int) -> None:
+        """Make what a killed trainer left of an iteration's checkpoints one that verl goes on with.
+
+        verl names its last checkpoint by overwriting a file, which may be left empty, and forgets the checkpoints that
+        it kept before: they are removed here.
+        """
+        folders = {int(path.name.rpartition("_")[2]): path for path in self.checkpoints(number).glob("global_step_*")}
+        file = self._last_checkpoint(number)
+        if file.exists() and not file.read_text(encoding="utf-8"):
+            # It is written once the newest folder is whole.
+            storage.write_bytes(file, str(max(folders)).encode())
+        for step, folder in folders.items():
+            if step != self.trained(number):
+                shutil.rmtree(folder)
+
+    def _last_checkpoint(self, number: int) -> Path:
+        return self.checkpoints(number) / "latest_checkpointed_iteration.txt"
+
+    def prompts(self, number: int) -> PromptFiles:
+        """The prompts of an iteration."""
+        # What only looks for paths, as a dry run does, needs nothing of what makes prompts.
+        from ftrl.training.prompt_files import PromptFiles
+
+        return PromptFiles(self.iteration(number) / "prompts")
 
     def metrics(self, number: int) -> StepMetrics:
         """The step metrics of an iteration."""
         return StepMetrics(self.iteration(number) / "metrics.jsonl")
+
+    def order(self, number: int) -> StepMetrics:
+        """Which prompts each training step of an iteration had: ``prompts``, a list of [trajectory id, step]."""
+        return StepMetrics(self.iteration(number) / "order.jsonl")
+
+    def tensorboard(self, number: int) -> Path:
+        """TensorBoard's files of an iteration."""
+        return self.iteration(number) / "tensorboard"
 
     def policy(self, number: int) -> Path:
         """The merged policy of an iteration."""
@@ -81,13 +126,13 @@ class RunFolder:
         wanted = config.model_dump(mode="json")
         file = self.path / "config.yaml"
         if file.exists():
-            known = yaml.safe_load(file.read_text(encoding="utf-8"))
-            differing = sorted(key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key))
-            if differing:
+            # What a file of an earlier version does not say was as it is by default.
+            known = load_config(str(file)).model_dump(mode="json")
+            differing = sorted(key for key in wanted if wanted[key] != known[key])
+            if not CHANGEABLE.issuperset(differing):
                 raise InputError(
                     f"this folder belongs to a run with other settings ({', '.join(differing)}); resume with the same "
                     "settings, or choose another folder for `out`",
                     file=str(file),
                 )
-            return
         storage.write_bytes(file, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True).encode())

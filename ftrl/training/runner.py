@@ -14,12 +14,27 @@ import ray
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.errors import FtrlError
-from ftrl.training.stream import StreamSettings
+from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.stream import PromptStream
 
 POLL_SECONDS = 1.0
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, total steps, the step's metrics) as soon as the driver hears of a step."""
+
+
+class TrainerStopped(FtrlError):
+    """The trainer died, or hung; its last checkpoint is kept.
+
+    Attributes:
+        why: one line.
+        steps: how many steps it had finished.
+    """
+
+    def __init__(self, why: str, steps: int) -> None:
+        super().__init__(f"{why}\nRun the same command again to go on from the last checkpoint")
+        self.why = why.strip().splitlines()[-1]
+        self.steps = steps
 
 
 class StepLog:
@@ -40,20 +55,19 @@ class StepLog:
 class TrainerActor:
     """Ray actor that holds verl's trainer for one iteration."""
 
-    def run(self, config: DictConfig, stream: StreamSettings, total_steps: int, log: Any) -> None:
+    def run(self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any) -> None:
         """Train to the end, or from the last checkpoint on."""
         import transfer_queue as tq
         from verl.trainer.ppo.v1 import AgentLoopManagerTQ
         from verl.utils.logging_utils import configure_verl_logging
 
-        from ftrl.training.stream import PromptStream
         from ftrl.training.trainer import StreamTrainer
 
         configure_verl_logging()
         OmegaConf.resolve(config)
         tq.init(config.transfer_queue)
         try:
-            trainer = StreamTrainer(config, PromptStream(stream), total_steps, log)
+            trainer = StreamTrainer(config, stream, order, total_steps, log)
             trainer.init()
             loops = AgentLoopManagerTQ.create(
                 config=config,
@@ -68,7 +82,8 @@ class TrainerActor:
 
 def run_verl(
     config: DictConfig,
-    stream: StreamSettings,
+    stream: PromptStream,
+    order: StepMetrics,
     *,
     total_steps: int,
     env_vars: Mapping[str, str],
@@ -81,6 +96,7 @@ def run_verl(
     Args:
         config: verl's configuration.
         stream: where the prompts come from.
+        order: where each step's prompts are noted.
         total_steps: steps to train, those of an earlier, interrupted run included.
         env_vars: environment of the trainer and of every process that it starts.
         resources: custom Ray resources that the trainer claims.
@@ -88,13 +104,13 @@ def run_verl(
         on_step: told each step.
 
     Raises:
-        FtrlError: the trainer died or hung; its last checkpoint is kept.
+        TrainerStopped: the trainer died or hung.
     """
     log_class: Any = ray.remote(num_cpus=0)(StepLog)
     options = {"num_cpus": 1, "resources": dict(resources), "runtime_env": {"env_vars": dict(env_vars)}}
     trainer_class: Any = ray.remote(**options)(TrainerActor)
     log, trainer = log_class.remote(), trainer_class.remote()
-    done = trainer.run.remote(config, stream, total_steps, log)
+    done = trainer.run.remote(config, stream, order, total_steps, log)
     heard, last = 0, time.monotonic()
     try:
         finished = False
@@ -104,15 +120,13 @@ def run_verl(
                 heard, last = heard + 1, time.monotonic()
                 on_step(step, total, metrics)
             if time.monotonic() - last > step_timeout * 60:
-                raise FtrlError(
-                    f"training has not finished a step for {step_timeout:g} minutes and was stopped; run the same "
-                    "command again to go on from the last checkpoint, or raise step_timeout"
+                raise TrainerStopped(
+                    f"training has not finished a step for {step_timeout:g} minutes (step_timeout) and was stopped",
+                    heard,
                 )
         ray.get(done)
     except ray.exceptions.RayError as error:
-        raise FtrlError(
-            f"the trainer failed: {error}\nRun the same command again to go on from the last checkpoint"
-        ) from error
+        raise TrainerStopped(f"the trainer failed: {error}", heard) from error
     finally:
         ray.kill(trainer)
         ray.kill(log)

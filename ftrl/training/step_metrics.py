@@ -1,4 +1,4 @@
-"""The step metrics of an iteration: a JSONL file with one row a training step, appended as the steps finish.
+"""What is noted of an iteration's training steps: a JSONL file with one row a step, appended as they come.
 
 A run that was killed goes on from its last checkpoint and does the steps after it again; ``rewind`` takes their rows
 out first, and with them a row that was cut off in the middle. A run killed between a checkpoint and its row lacks
@@ -26,16 +26,16 @@ class StepMetrics:
         self._file = file
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every whole row, in order: ``step``, ``total``, and verl's metrics by their names."""
+        """Every whole row, in order: ``step``, ``total``, and what was noted, by name."""
         if not self._file.exists():
             return []
         lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def append(self, step: int, total: int, metrics: Mapping[str, float]) -> None:
-        """Add the row of a finished step."""
+    def append(self, step: int, total: int, values: Mapping[str, Any]) -> None:
+        """Add the row of a step."""
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "total": total, **metrics}) + "\n")
+            file.write(json.dumps({"step": step, "total": total, **values}) + "\n")
 
     def rewind(self, step: int) -> None:
         """Keep the rows up to ``step``, and only those."""

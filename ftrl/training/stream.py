@@ -1,195 +1,120 @@
-"""Trajectories → prompts for the trainer, as a stream (paper, section 3.3).
+"""Trajectories → prompts for the trainer (paper, section 3.3).
 
 Ray Data reads the trajectory store part by part, joins each trajectory with its environment, expands it into one
-snapshot per step (the conversation so far is the prompt), renders and tokenises the snapshot with the policy's chat
-template and drops what is over-long. The trainer takes batches while the rest is still being read.
+snapshot per step (the conversation so far is the prompt), renders and tokenises it with the policy's chat template.
+What is selected goes to disk in the order in which it is trained on (``prompt_files``), and is tokenised but once:
+epochs and restarts read it again.
 
 ``PromptStream`` stands where verl expects its data loader: iterating yields batches, ``state_dict`` is the position.
-The order of rows depends on the store and the seed alone, so a position means the same rows after a restart.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ftrl.environments import Environment, EnvironmentStore
-from ftrl.errors import InputError
-from ftrl.rollouts.columns import trajectory_from_row
-from ftrl.rollouts.prompts import render_prompt, tokenise
-from ftrl.rollouts.snapshots import earlier_calls, snapshots
+from ftrl.errors import FtrlError, InputError
+from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
-from ftrl.rollouts.trajectory import Trajectory
+from ftrl.training.prompt_files import PromptFiles, Share
+from ftrl.training.selection import flat_tasks
+from ftrl.training.snapshot_rows import UNREAD, SnapshotTokeniser, StreamSettings
 
-SHUFFLE_BUFFER = 2048
-"""Rows among which the order is shuffled; bounds the stream's memory."""
+EPISODES_AT_ONCE = 32
+"""Trajectories that a tokeniser takes at a time: their snapshots are what it holds."""
 
 Batch = dict[str, "np.ndarray[Any, np.dtype[Any]]"]
 """Column name → object array with one value per prompt, as verl takes it."""
 
 
-@dataclass(frozen=True)
-class StreamSettings:
-    """What the stream reads and how it makes prompts.
+def prepare(settings: StreamSettings, prompts: PromptFiles) -> Share | None:
+    """Make prompts of what the store has of the iteration and ``prompts`` lacks.
 
-    Attributes:
-        trajectories: path of the trajectory store.
-        iteration: the round whose trajectories are read.
-        environments: path of the environment store.
-        model: folder of the policy, for its tokenizer and chat template.
-        batch_size: prompts per batch.
-        max_prompt_tokens: longer prompts are dropped.
-        thinking: passed to the chat template as ``enable_thinking``.
-        seed: decides the order.
-    """
-
-    trajectories: str
-    iteration: int
-    environments: str
-    model: str
-    batch_size: int
-    max_prompt_tokens: int
-    thinking: bool
-    seed: int
-
-
-def count_prompts(settings: StreamSettings) -> int:
-    """How many prompts an epoch has, read from the lengths that were recorded when the trajectories were sampled.
-
-    The state after an episode's last turn was never sampled from; it is counted as if it fitted.
+    Returns:
+        The new share, or nothing if the store has nothing new.
 
     Raises:
-        InputError: the trajectories are of a provider's model, without tokens.
+        InputError: the trajectories are of a provider's model, without tokens; or the store no longer has parts of
+            which prompts were made.
     """
     store = TrajectoryStore.open(settings.trajectories)
     store.refuse_without_tokens(settings.iteration)
-    prompts = 0
-    for row in store.rows(["calls", "turns"], iteration=settings.iteration):
-        states = 1 + len({call["turn"] for call in json.loads(row["calls"])})
-        lengths = [turn["prompt_tokens"] for turn in row["turns"][:states]]
-        prompts += states - sum(length > settings.max_prompt_tokens for length in lengths)
-    return prompts
-
-
-class SnapshotTokeniser:
-    """One Ray Data actor's work: trajectories in, tokenised snapshots out."""
-
-    def __init__(self, settings: StreamSettings) -> None:
-        from transformers import AutoTokenizer
-
-        self._settings = settings
-        self._store = EnvironmentStore.open(settings.environments)
-        self._tokenizer = AutoTokenizer.from_pretrained(settings.model)
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Expand a batch of trajectory rows.
-
-        Returns:
-            Columns ``environment_id``, ``trajectory_id``, ``step``, ``prompt_ids`` (list of int32), ``unsolved``
-            (JSON), ``solve_rate``, ``history`` (JSON: [name, arguments, output] of every earlier call),
-            ``data_source``.
-        """
-        trajectories = map(trajectory_from_row, table.to_pylist())
-        rows = [row for trajectory in trajectories for row in self._rows(trajectory)]
-        schema = pa.schema(
-            {
-                "environment_id": pa.string(),
-                "trajectory_id": pa.string(),
-                "step": pa.int32(),
-                "prompt_ids": pa.list_(pa.int32()),
-                "unsolved": pa.string(),
-                "solve_rate": pa.float64(),
-                "history": pa.string(),
-                "data_source": pa.string(),
-            }
+    paths = {PurePath(path).name: path for path in store.parts(iteration=settings.iteration)}
+    known = {name for share in prompts.shares() for name in share.parts}
+    if known - paths.keys():
+        raise InputError(
+            "the trajectory store was compacted or changed while it was trained on; start the iteration again: remove "
+            f"the prompts and the checkpoints of iteration {settings.iteration}",
+            file=settings.trajectories,
         )
-        return pa.Table.from_pylist(rows, schema=schema)
+    new = {name: path for name, path in paths.items() if name not in known}
+    if not new:
+        return None
+    flat = flat_tasks(store, settings.iteration) if settings.select.drop_flat_tasks else frozenset()
+    return prompts.add(new, store.count(settings.iteration), _rows(settings, flat, list(new.values())), settings.select)
 
-    def _rows(self, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
-        environment: Environment = self._store.get(trajectory.environment_id)
-        for snapshot in snapshots(environment, trajectory):
-            text = render_prompt(
-                self._tokenizer, snapshot.messages, environment.tools, thinking=self._settings.thinking
-            )
-            prompt_ids = tokenise(self._tokenizer, text)
-            if len(prompt_ids) > self._settings.max_prompt_tokens:
-                continue
-            yield {
-                "environment_id": environment.id,
-                "trajectory_id": trajectory.id,
-                "step": snapshot.step,
-                "prompt_ids": prompt_ids,
-                "unsolved": json.dumps(snapshot.unsolved, ensure_ascii=False),
-                "solve_rate": snapshot.solve_rate,
-                "history": json.dumps(
-                    [(call.name, call.arguments, call.output) for call in earlier_calls(snapshot.messages)],
-                    ensure_ascii=False,
-                ),
-                "data_source": environment.data_source,
-            }
+
+def prepare_apart(settings: StreamSettings, prompts: PromptFiles) -> None:
+    """``prepare`` in a process of its own, which takes Ray Data's log and memory with it.
+
+    Raises:
+        FtrlError: see there.
+    """
+    import ray
+
+    try:
+        # A process that is killed is replaced by Ray, and begins anew.
+        ray.get(ray.remote(num_cpus=1)(prepare).remote(settings, prompts))
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, FtrlError):
+            raise error.cause from None
+        raise
+
+
+def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> Iterator[pa.Table]:
+    """Snapshots of the store's parts as rows, in any order."""
+    import ray
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    columns = [name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD]
+    dataset = ray.data.read_parquet(parts, columns=columns).map_batches(
+        SnapshotTokeniser,
+        fn_constructor_args=(settings, flat),
+        batch_size=EPISODES_AT_ONCE,
+        batch_format="pyarrow",
+        concurrency=(1, settings.tokenisers),
+    )
+    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
 class PromptStream:
-    """Batches of prompts, epoch after epoch, with a position that can be saved."""
+    """Batches of prompts, epoch after epoch, with a position that can be saved.
 
-    def __init__(self, settings: StreamSettings) -> None:
-        self._settings = settings
+    Args:
+        prompts: what ``prepare`` made.
+        batch_size: prompts per batch; what is left over at the end of an epoch is not used in it.
+    """
+
+    def __init__(self, prompts: PromptFiles, batch_size: int) -> None:
+        self._prompts = prompts
+        self._batch_size = batch_size
         self._consumed = 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch, from the saved position on.
-
-        Raises:
-            InputError: there are fewer prompts than one batch needs.
-        """
-        skip, seen = self._consumed, 0
-        for table in self._batches():
-            seen += 1
-            if seen <= skip:
-                continue
-            self._consumed = seen
-            yield _as_batch(table)
-        if not seen:
-            raise InputError(
-                f"the trajectories give fewer prompts of at most {self._settings.max_prompt_tokens} tokens than one "
-                f"batch of {self._settings.batch_size}; collect more, lower optim.batch_size or raise "
-                "optim.max_prompt_tokens",
-                file=self._settings.trajectories,
-            )
+        """One epoch, from the saved position on."""
+        held: list[pa.Table] = []
+        for table in self._prompts.read(self._consumed * self._batch_size):
+            held.append(table)
+            while sum(map(len, held)) >= self._batch_size:
+                whole = pa.concat_tables(held)
+                held = [whole.slice(self._batch_size)]
+                self._consumed += 1
+                yield _as_batch(whole.slice(0, self._batch_size))
         self._consumed = 0
-
-    def _batches(self) -> Iterator[pa.Table]:
-        dataset = self.dataset()
-        yield from dataset.iter_batches(
-            batch_size=self._settings.batch_size,
-            batch_format="pyarrow",
-            drop_last=True,
-            local_shuffle_buffer_size=max(SHUFFLE_BUFFER, self._settings.batch_size),
-            local_shuffle_seed=self._settings.seed,
-        )
-
-    def dataset(self) -> Any:
-        """The lazy Ray dataset of tokenised snapshots, in the store's order."""
-        import ray
-
-        context = ray.data.DataContext.get_current()
-        context.execution_options.preserve_order = True
-        context.enable_progress_bars = False
-        store = TrajectoryStore.open(self._settings.trajectories)
-        store.refuse_without_tokens(self._settings.iteration)
-        parts = store.parts(iteration=self._settings.iteration)
-        return ray.data.read_parquet(parts).map_batches(
-            SnapshotTokeniser,
-            fn_constructor_args=(self._settings,),
-            batch_size=64,
-            batch_format="pyarrow",
-            concurrency=1,
-        )
 
     def state_dict(self) -> dict[str, int]:
         """The position: batches taken in this epoch."""

@@ -10,10 +10,16 @@ import transfer_queue as tq
 from omegaconf import DictConfig, open_dict
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
+from ftrl.errors import FtrlError
+from ftrl.training.stable_metrics import stable_metrics
+from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream
 
 POLL_SECONDS = 0.1
 """How often the replay buffer looks for finished groups; verl's 2 s would be the floor of a step."""
+
+MOST_LOST = 0.05
+"""Share of a step's responses that may be missing; more than a mishap, it is a process that is gone for good."""
 
 
 class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
@@ -22,12 +28,17 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
     Args:
         config: verl's configuration.
         stream: takes the place of verl's data loader, position included.
+        order: where each step's prompts are noted.
         total_steps: steps of this iteration.
         log: Ray actor that is told each step's metrics.
     """
 
-    def __init__(self, config: DictConfig, stream: PromptStream, total_steps: int, log: Any) -> None:
+    def __init__(
+        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any
+    ) -> None:
         self._stream = stream
+        self._order = order
+        self._prompts: list[list[Any]] = []
         self._total_steps = total_steps
         self._log = log
         super().__init__(config)
@@ -46,11 +57,39 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         with open_dict(self.config):
             self.config.actor_rollout_ref.actor.optim.total_training_steps = self._total_steps
 
+    def _load_checkpoint(self) -> None:
+        super()._load_checkpoint()
+        self._order.rewind(self.global_steps)
+
+    def _fetch_one_gen_batch(self) -> Any:
+        batch = super()._fetch_one_gen_batch()
+        self._prompts += [[id_, int(step)] for id_, step in zip(batch["trajectory_id"], batch["step"], strict=True)]
+        return batch
+
+    def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> Any:
+        """One step, and a note of its prompts: before its checkpoint, so that none is of a step without."""
+        self._prompts.clear()
+        batch = super().step(metrics, timing_raw)
+        self._order.append(self.global_steps, self.total_training_steps, {"prompts": self._prompts})
+        return batch
+
+    def _balance_batch(self, batch: Any, metrics: dict[str, Any], *args: Any, **settings: Any) -> Any:
+        # A response that could not be sampled or scored through a fault of ours has no row: it is no part of its group.
+        asked = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
+        lost = asked - len({key.rpartition("_")[0] for key in batch.keys})  # one may have several rows
+        if lost > MOST_LOST * asked + 1:
+            raise FtrlError(
+                f"{lost} of {asked} responses of step {self.global_steps} were lost through a fault of ours"
+            )
+        metrics["ftrl/unscored"] = lost
+        return super()._balance_batch(batch, metrics, *args, **settings)
+
     def _compute_metrics(
         self, batch: Any, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int
     ) -> None:
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
         metrics.update(_reward_metrics(batch))
+        metrics.update(stable_metrics(metrics))
         numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, (int, float, np.number))}
         self._log.add.remote(global_steps, self.total_training_steps, numbers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -89,6 +90,24 @@ def test_killed_or_not_training_makes_each_step_once_with_engine_and_trainer_in_
         assert step["training/rollout_probs_diff_max"] < 1e-4
         assert step["actor/grad_norm"] > 0
         assert step["critic/score/min"] >= -0.5
+
+
+def test_a_steps_row_has_every_name_under_which_a_run_is_watched(run: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| `ftrl/")]
+    names = {name for line in lines for name in re.findall(r"`(ftrl/\w+)`", line)}
+    for step in RunFolder(str(run / "run")).metrics(1).rows():
+        assert names - step.keys() == {"ftrl/kl"}  # there is none without a reference model
+        assert 0 <= step["ftrl/engine_idle_seconds"] <= step["ftrl/step_seconds"]
+        assert step["ftrl/unscored"] == 0
+    assert list((run / "run/iteration-1/tensorboard").iterdir())
+
+
+def test_the_prompts_of_every_step_are_noted_whatever_was_killed(run: Path) -> None:
+    order = RunFolder(str(run / "run")).order(1).rows()
+    assert [row["step"] for row in order] == list(range(1, STEPS + 1))
+    prompts = [tuple(prompt) for row in order for prompt in row["prompts"]]
+    assert len(set(prompts)) == STEPS * 8
 
 
 def test_the_stream_went_on_where_the_last_checkpoint_was(run: Path) -> None:

@@ -49,7 +49,7 @@ def test_what_the_page_trains_can_be_read_and_resolved(words: list[str], beside_
         "models/tiny" if "model=models/tiny" in words else "models/Qwen3-8B"
     )
     if "optim.max_steps=10" in words:
-        assert told["trainer.logger"] == ["console", "tensorboard"]
+        assert told["trainer.logger"] == ["console", "wandb"]
 
 
 def test_the_page_has_every_recipe_and_overlay_by_its_name() -> None:

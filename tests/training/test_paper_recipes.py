@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from omegaconf import OmegaConf
 
 from ftrl.training import TrainConfig, load_config
 from ftrl.training import iterations as run_of
+from ftrl.training.config import SelectConfig
 from ftrl.training.dry_run import resolved_yaml
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.verl_defaults import verl_defaults
@@ -107,23 +107,20 @@ def test_every_published_key_is_one_that_verl_has() -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen3-8b-thinking-grpo", "qwen3-8b-grpo"])
-def test_thinking_reaches_the_collection_and_the_prompts_that_are_trained_on(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_thinking_reaches_the_collection_and_the_prompts_that_are_trained_on(name: str) -> None:
     config = load_config(recipe(name))
     run, thinking = RunFolder(config.out), "thinking" in name
     assert run_of._collection(config, run, 1, "policy", "tasks").episode.thinking is thinking
+    assert run_of._stream(config, run, 1, "policy", "tasks").thinking is thinking
 
-    class Seen(Exception):
-        pass
 
-    def look(stream: Any) -> int:
-        assert stream.thinking is thinking
-        raise Seen
-
-    monkeypatch.setattr(run_of, "count_prompts", look)
-    with pytest.raises(Seen):
-        run_of._train(config, run, 1, "policy", "tasks", lambda *_: None)
+def test_the_recipes_train_on_every_state_that_is_not_over_long(tmp_path: Path) -> None:
+    """As published: no task, state or scenario is left out for what it is."""
+    for name in RECIPES:
+        stream = run_of._stream(load_config(recipe(name)), RunFolder(str(tmp_path)), 1, "policy", "tasks")
+        assert stream.select == SelectConfig()
+        assert not any(SelectConfig().model_dump().values())
+        assert stream.max_prompt_tokens == 16384
 
 
 # Reinforce++
