@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from ftrl.environments import Environment, EnvironmentStore
+from ftrl.environments.golden import golden_turns
 from ftrl.rollouts import CollectConfig, EngineSettings, ProviderSettings, TrajectoryStore, collect
-from ftrl.synthesis import SynthesisConfig, golden_turns, synthesize
+from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tool_calls import parse_qwen
 
 TASKS = 200

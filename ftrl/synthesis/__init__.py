@@ -7,11 +7,10 @@
   right is rejected, with the rule that it breaks; the item is drawn anew a few times, then given up.
 * The ``tables`` generator needs no model: its facts come from a fictional ``World`` that is a function of a
   seed, so no answer can be known from pre-training, and the names of two splits never meet.
-* ``synthesize`` is the loop around this; ``golden_turns`` writes what a perfect policy would.
+* ``synthesize`` is the loop around this.
 """
 
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
-from ftrl.synthesis.golden import golden_turns
 from ftrl.synthesis.pipeline import synthesize
 
-__all__ = ["SynthesisConfig", "SynthesisReport", "golden_turns", "synthesize"]
+__all__ = ["SynthesisConfig", "SynthesisReport", "synthesize"]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ftrl.environments.golden import golden_turns
 from ftrl.environments.schema import Environment
 from ftrl.rewards import Context, Scoreboard, Turn, profile_named
 from ftrl.sandbox import Call, CallResult
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.finding import Finding
-from ftrl.synthesis.golden import golden_turns
 
 Run = Callable[[list[Call]], list[CallResult]]
 """Makes calls; results come in their order, and none is a failure of ours."""

@@ -11,9 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ftrl import storage
+from ftrl.environments.golden import golden_turns
 from ftrl.models.tiny import SMALLEST_VOCAB, init_tiny, train_tokenizer
 from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, golden_turns
+from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.tables.generator import build
 from ftrl.synthesis.tables.world import World

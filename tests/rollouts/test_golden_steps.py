@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 
 from ftrl.environments import EnvironmentStore
+from ftrl.environments.golden import golden_turns
 from ftrl.rewards import Context, profile_named, score_response
 from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, run_episode, snapshots
 from ftrl.rollouts.snapshots import earlier_calls
 from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, golden_turns, synthesize
+from ftrl.synthesis import SynthesisConfig, synthesize
 
 
 def test_every_golden_turn_of_every_scenario_earns_exactly_one(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ftrl.environments import Scenario
+from ftrl.environments.golden import golden_turns
 from ftrl.rewards import score_trajectory
-from ftrl.synthesis import golden_turns
 from ftrl.tool_calls import parse_qwen
 
 

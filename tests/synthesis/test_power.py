@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from ftrl.environments import Scenario
+from ftrl.environments.golden import golden_turns
 from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, run_episode
 from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, golden_turns
+from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.tables.facts import NothingToAsk
 from ftrl.synthesis.tables.generator import build, opened_facts

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ftrl.environments import Scenario
+from ftrl.environments.schema import SubQuestion
 from ftrl.synthesis.conclusion import Conclusion, Rule, Step, conclusion_broken
 from ftrl.synthesis.decompose import Decomposition, decomposition_broken
-from ftrl.synthesis.deploy import code_broken
+from ftrl.synthesis.deploy import asked_first, code_broken
 from ftrl.synthesis.document import GoldenCall, Toolset, near_duplicates, toolset_broken
 from ftrl.synthesis.finding import tells
 from ftrl.synthesis.integrate import integration_broken
+from ftrl.synthesis.names import names_broken, names_in
 from ftrl.synthesis.scale import Scaling, extension_broken, scaling_broken
 
 STEPS = (
@@ -270,6 +272,52 @@ def test_the_same_call_cannot_answer_two_sub_questions():
     assert rule_of(toolset_broken(made)) == "same_call_twice"
 
 
+# Names and dates of a sub-question, and its call
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Who directed the film Amber Coast?", ["Amber", "Coast"]),
+        ("Marie Curie was born where?", ["Marie", "Curie"]),
+        ("In Oslo, who heads the Fram Museum?", ["Oslo", "Fram", "Museum"]),
+        ("Which Danish king ruled in March 1660?", ["Danish"]),
+        ("Elements are listed. Gold melts at how many K in the EU?", []),
+        ("How many lines has the poem?", []),
+    ],
+)
+def test_names_are_told_by_their_capital_letters(text, names):
+    assert list(names_in(text)) == names
+
+
+def calling_of(text: str, description: str = "Tells it.", **arguments: Any) -> str | None:
+    step = SubQuestion(id="q1", text=text, answer="x", tool="get", arguments=arguments)
+    return rule_of(next(names_broken([step], [tool("get", description, *arguments)]), None))
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "whole"),
+    [
+        ("Who is on duty in Fenwick Ward on 9 June 2025?", {"ward": "Fenwick Ward", "day": "2025-06-09"}, True),
+        ("Who is on duty in Fenwick Ward on 9 June 2025?", {"ward": "Fenwick Ward"}, False),
+        ("Who is on duty in Fenwick Ward on 9 June 2025?", {"ward": "Fenwick Ward", "day": "2025-06-08"}, False),
+        ("Who is on duty in Fenwick Ward of Aldreth House?", {"ward": "Fenwick Ward"}, False),
+        ("Who directed the 1955 film Marty?", {"film": {"title": "Marty", "year": 1955}}, True),
+        ("Who directed the 1955 film Marty?", {"film": "Marty"}, False),
+    ],
+)
+def test_a_call_says_every_name_and_date_of_its_sub_question(text, arguments, whole):
+    assert calling_of(text, **arguments) == (None if whole else "name_not_in_call")
+
+
+def test_what_the_tools_document_says_or_an_earlier_answer_is_need_not_be_said_again():
+    assert calling_of("What is the Nobel year of Bo?", "Nobel prizes.", person="Bo") is None
+    answered = [STEPS[0].model_dump(), {**STEPS[1].model_dump(), "text": "When was {q1} of Oslo born?"}]
+    calls = ({"film": "Amber Coast"}, {"city": "Oslo"})
+    steps = [SubQuestion(**one, tool="get", arguments=call) for one, call in zip(answered, calls, strict=True)]
+    assert list(names_broken(steps, [tool("get", "Tells it.", "film", "city")])) == []
+
+
 # Integration, scaling
 
 
@@ -334,6 +382,29 @@ SOUND = '''def get_director(film):
     import re
     return {"film": re.sub(" +", " ", film)}
 '''
+
+
+def told_by(data: str) -> str:
+    return f'def get_director(film):\n    """Finds it."""\n    known = {data}\n    return known[film]\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        ('{"Amber Coast": "Ilse Brandt", "b": "x", "c": "y", "d": "z"}', True),
+        ('{"a": "x", "amber coast": "Ilse Brandt", "c": "y", "d": "z"}', False),
+        ('{"Amber Coast": "Ilse Brandt", "b": "x"}', False),
+        ('[("AMBER COAST", 1), ("b", 2), ("c", 3), ("d", 4)]', True),
+        ('[{"film": "a", "by": "x"}, {"film": "Amber Coast"}, {"film": "c"}, {"film": "d"}]', False),
+        ('[{"film": "a", "by": "Ilse Brandt"}, {"film": "b"}, {"film": "c"}, {"film": "d"}]', True),
+        ('{"a": ("x", 1, 2, 3), "b": ("Ilse Brandt", 1, 2, 3), "c": ("y", 1, 2, 3), "d": ("z", 1, 2, 3)}', False),
+        ('[{"by": "x", "n": 1, "m": 2, "o": 3}, {"by": "Ilse Brandt", "n": 1, "m": 2, "o": 3}]', False),
+        ('{"films": ["Amber Coast", "b", "c", "d"], "people": ["x", "y", "z", "Ilse Brandt"]}', True),
+    ],
+)
+def test_what_is_asked_for_is_not_the_first_entry_of_a_table(data, first):
+    found = next(asked_first(TOOLS.tools[0], told_by(data), TOOLS.trace), None)
+    assert rule_of(found) == ("asked_for_first" if first else None)
 
 
 def test_sound_code_is_accepted():

@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from ftrl.environments import EnvironmentStore, Scenario
+from ftrl.environments.golden import golden_turns
 from ftrl.errors import FtrlError, InputError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
-from ftrl.synthesis import SynthesisConfig, SynthesisReport, golden_turns, synthesize
+from ftrl.synthesis import SynthesisConfig, SynthesisReport, synthesize
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.pipeline import generator, run, writing
 from ftrl.synthesis.tables.facts import Facts

@@ -259,6 +259,9 @@ def code(user: str) -> Json:
     told = {json.loads(answer) for _, answer in given}
     known = {other: kind.value(other) for other in kind.others}
     known = {other: value if value not in told else "Nobody At All" for other, value in known.items()}
+    # What a tool that nobody needs may be asked about by mistake.
+    for name in re.findall(rf'^- {kind.subject}: "(.+)"$', user, re.MULTILINE):
+        known[name] = kind.value(name)
     for arguments, answer in given:
         known[json.loads(arguments)[kind.subject]] = json.loads(answer)
     checks = []

@@ -13,7 +13,7 @@ from ftrl.commands.synth_model import write_recording
 from ftrl.environments import EnvironmentStore
 from ftrl.errors import FtrlError, InputError
 from ftrl.synthesis import synthesize
-from ftrl.synthesis.language_model.prompts import CURRENT
+from ftrl.synthesis.language_model.prompts import versions
 from tests.synthesis.language_model.scripted_model import question_line
 
 
@@ -72,7 +72,21 @@ def test_a_recording_of_an_older_prompt_is_played_to_it(run, config, tmp_path):
     result = run("--replay", recording, out="played", given=("--questions", made.language_model.questions))
     assert result.exit_code == 0, result.output
     (environment,) = EnvironmentStore.open(str(tmp_path / "played"))
-    assert environment.provenance["prompts"]["deploy"] == "deploy.v1" != CURRENT["deploy"]
+    assert environment.provenance["prompts"]["deploy"] == "deploy.v1" != versions("deploy")[0]
+
+
+def test_a_recording_of_several_versions_is_played_to_each(run, config, tmp_path):
+    shared = str(tmp_path / "exchanges")
+    older = config(0, out="older", exchanges=shared, prompts={"deploy": "deploy.v1"})
+    newer = config(2, out="newer", exchanges=shared)
+    for made in (older, newer):
+        synthesize(made)
+    recording, questions = str(tmp_path / "recording.jsonl"), tmp_path / "both.jsonl"
+    write_recording(newer, recording)
+    questions.write_text("".join(json.dumps(question_line(index)) + "\n" for index in (0, 2)))
+    assert run("--replay", recording, out="played", given=("--questions", str(questions))).exit_code == 0
+    played = EnvironmentStore.open(str(tmp_path / "played"))
+    assert [one.provenance["prompts"]["deploy"] for one in played] == ["deploy.v1", versions("deploy")[0]]
 
 
 def test_a_recording_is_of_its_questions_only(run, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from ftrl.sandbox import Limits
 from ftrl.synthesis import synthesize
 from ftrl.synthesis.language_model import deploy
 from ftrl.synthesis.language_model.generator import exchange_folder
+from ftrl.synthesis.language_model.prompts import versions
 from ftrl.synthesis.pipeline.journal import Journal
-from tests.synthesis.language_model.scripted_model import Asked, Fault, question_line
+from tests.synthesis.language_model.scripted_model import Asked, Fault, birth_date_of, question_line
 
 SINGLE, PARALLEL, DEEP, JOINED = range(4)
 """Questions of the four scenarios."""
@@ -53,7 +55,8 @@ def test_every_good_question_becomes_an_environment_of_its_scenario(config, serv
         assert environment.provenance["index"] == index
         assert len(environment.tools) > len(environment.provenance["distractors"]) > 0
         assert environment.provenance["models"]["deploy"] == "openai-api/local/scripted"
-        assert environment.provenance["prompts"]["deploy"] == "deploy.v2"
+        assert environment.provenance["prompts"]["deploy"] == versions("deploy")[0]
+        assert environment.provenance["sent_back"] == {}
 
 
 def test_spending_is_counted_to_the_token_per_stage_and_per_environment(config, server):
@@ -99,6 +102,20 @@ def _constant(form: Any, value: str) -> None:
     assert name is not None
     checks = f"\n    if not isinstance({name[1]}, str):\n        raise TypeError('wrong')"
     form["code"] = f"{head}{checks}\n    return {{'value': {value!r}}}"
+
+
+def _asked_first(form: Any) -> None:
+    """Turns the data round: what is asked for is its last entry."""
+    line = re.search(r"    known = (\{.*\})", form["code"])
+    assert line is not None
+    turned = dict(reversed(ast.literal_eval(line[1]).items()))
+    form["code"] = form["code"].replace(line[1], repr(turned))
+
+
+def _shortened(form: Any) -> str:
+    """The arguments of the first call without the first word of its subject."""
+    ((name, value),) = json.loads(form["calls"][0]["arguments"]).items()
+    return json.dumps({name: value.partition(" ")[2]})
 
 
 def _told(user: str) -> str:
@@ -265,12 +282,33 @@ DEFECTS: dict[str, tuple[int, Fault, str | None]] = {
     "distractor_that_returns_a_gold": (
         SINGLE,
         Fault(
-            at("deploy", "No call is given"),
+            at("deploy", "stands beside others"),
             answer=lambda asked, right: re.sub(
                 "'Alder Span': '.*?'", f"'Alder Span': '{question_line(4 * GOLD_PLACE)['answer']}'", right
             ),
         ),
         "distractor_call_ticks",
+    ),
+    "call_that_leaves_a_name_out": (
+        SINGLE,
+        Fault(at("document"), answer=changed(lambda form: form["calls"][0].update(arguments=_shortened(form)))),
+        "name_not_in_call",
+    ),
+    "entry_asked_for_first": (
+        SINGLE,
+        Fault(at("deploy", "must return"), answer=changed(_asked_first)),
+        "asked_for_first",
+    ),
+    "option_that_tells_what_another_call_is_for": (
+        DEEP,
+        Fault(
+            at("deploy", "get_film_director"),
+            answer=lambda asked, right: right.replace(
+                "'value': value}",
+                f"'value': value, 'born': '{birth_date_of(_told(asked.user))}' if verbose else ''}}",
+            ),
+        ),
+        "option_call_ticks",
     ),
     "no_other_calls": (
         SINGLE,

@@ -16,8 +16,9 @@ from pyarrow import parquet
 from ftrl import storage
 from ftrl.audit import Severity, audit_tasks
 from ftrl.environments import EnvironmentStore, Scenario
+from ftrl.environments.golden import golden_turns
 from ftrl.errors import InputError
-from ftrl.synthesis import SynthesisConfig, golden_turns, synthesize
+from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.synthesis.tables.tabular import table_facts
 
 TOWNS = ("Ardmore", "Belfort", "Cazorla", "Dornach", "Esbjerg", "Fermo", "Gorlitz", "Hobart", "Izmir", "Jerez")

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from ftrl.environments import Environment, Scenario
+from ftrl.environments.golden import golden_turns
 from ftrl.environments.schema import SubQuestion
 from ftrl.environments.trace import waves
 from ftrl.rewards import Context, TaskFacts, matches_reference, score_trajectory
 from ftrl.rewards.profiles import STRICT
 from ftrl.sandbox import Call
 from ftrl.sandbox.proof import prove
-from ftrl.synthesis import SynthesisConfig, golden_turns
+from ftrl.synthesis import SynthesisConfig
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.tables.generator import build
 from ftrl.synthesis.tables.world import World
