@@ -10,7 +10,7 @@ from statistics import fmean
 from ftrl import storage
 from ftrl.audit.audit import Auditor
 from ftrl.audit.report import Tally
-from ftrl.environments import Environment, Scenario, Tasks, describe
+from ftrl.environments import Environment, Scenario, Tasks, describe, is_store
 from ftrl.environments.statistics import ALL
 from ftrl.llm import ExchangeFolder, ledger
 from ftrl.reports.data import (
@@ -48,13 +48,33 @@ def constructed_sets(run: Run, *, audit: bool) -> tuple[ConstructedSet, ...]:
         run: the run.
         audit: whether to run its tools, for an audit.
     """
-    return tuple(_constructed(run, path, tasks, audit) for path, tasks in run.tasks.sets.items() if len(tasks))
+    made = [_constructed(run, path, tasks, audit) for path, tasks in run.tasks.sets.items() if len(tasks)]
+    return (*made, *(_begun(run, path) for path in run.parts.begun))
+
+
+def _begun(run: Run, path: str) -> ConstructedSet:
+    """A set of which nothing is accepted yet: what was rejected, and what it cost."""
+    funnel, given_up, examples = _funnel(path, [])
+    return ConstructedSet(
+        path=inside(run.path, path),
+        generator="a run of ftrl synth that has accepted nothing yet",
+        distinct_sources=0,
+        scenarios=(),
+        funnel=funnel,
+        given_up=given_up,
+        examples=examples,
+        verification={},
+        costs=_costs(path),
+        difficulty=(),
+        audit=None,
+    )
 
 
 def _constructed(run: Run, path: str, tasks: Tasks, audit: bool) -> ConstructedSet:
     made = describe(tasks)
     provenance = [environment.provenance for environment in tasks]
-    funnel, given_up, examples = _funnel(path, provenance)
+    # Beside a file in the published format there is no record of how its tasks were made.
+    funnel, given_up, examples = _funnel(path, provenance) if is_store(path) else ((), 0, ())
     verification: Counter[str] = Counter()
     for one in provenance:
         verification.update(one.get("verified") or {})
@@ -78,7 +98,7 @@ def _constructed(run: Run, path: str, tasks: Tasks, audit: bool) -> ConstructedS
         given_up=given_up,
         examples=examples,
         verification=dict(sorted(verification.items())),
-        costs=_costs(path),
+        costs=_costs(path) if is_store(path) else (),
         difficulty=tuple(_difficulties(run, tasks)),
         audit=_audit(tasks) if audit else None,
     )
@@ -108,8 +128,6 @@ def _funnel(path: str, provenance: list[dict[str, object]]) -> tuple[tuple[Funne
     and the stages behind it rejected.
     """
     generators = {str(one.get("generator")) for one in provenance} & _ALWAYS.keys()
-    if not generators:
-        return (), 0, ()
     rejected: dict[str, Counter[str]] = defaultdict(Counter)
     examples: list[str] = []
     given_up = 0
@@ -120,6 +138,8 @@ def _funnel(path: str, provenance: list[dict[str, object]]) -> tuple[tuple[Funne
             text = f"item {record.item}, attempt {record.attempt + 1}: {record.stage}: {record.rule}: {record.detail}"
             examples.append(clipped(text, EXAMPLE_CHARACTERS))
     passed = {stage for generator in generators for stage in _ALWAYS[generator]} | rejected.keys()
+    if not passed:
+        return (), 0, ()
     for one in provenance:
         prompts = one.get("prompts")
         passed |= {stage for stage in ("pose", "judge") if isinstance(prompts, dict) and stage in prompts}

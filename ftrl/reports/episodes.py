@@ -58,7 +58,7 @@ def shown_trajectory(
         scores=tuple(
             ShownScore(
                 profile=_NAMES.get(one.profile, one.profile),
-                metrics={"precision": one.precision, "recall": one.recall, "F1": one.f1},
+                metrics={"F1": one.f1, "precision": one.precision, "recall": one.recall},
             )
             for one in trajectory.metrics
         ),

@@ -21,9 +21,10 @@ from inspect_ai.log import (
     EvalSample,
     EvalScore,
     EvalSpec,
+    EvalStats,
     write_eval_log,
 )
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, GenerateConfig, ModelOutput
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, GenerateConfig, ModelOutput, ModelUsage
 from inspect_ai.scorer import Score
 from inspect_ai.viewer import ViewerConfig
 from pydantic import BaseModel
@@ -37,7 +38,7 @@ from ftrl.reports.episode_data import ShownEpisode, ShownScore
 from ftrl.reports.episodes import shown_trajectory, shown_transcript
 from ftrl.reports.run import EpisodeSet, Evaluated, Run
 from ftrl.reports.trajectories import METRIC
-from ftrl.rollouts import Trajectory
+from ftrl.rollouts import Trajectory, Usage
 from ftrl.sandbox import Sandbox
 
 
@@ -88,11 +89,11 @@ def _samples(run: Run, episodes: EpisodeSet, most: int | None, sandbox: Sandbox 
 
 def _sample(run: Run, trajectory: Trajectory, shown: ShownEpisode) -> EvalSample:
     found = run.tasks.get(trajectory.environment_id)
-    name, golds, scenario = trajectory.environment_id[:12], [""], ""
+    name, golds, scenario = trajectory.environment_id[:12], "", ""
     if found is not None:
         environment = found[0]
         name = f"{environment.split}-{run.tasks.place(environment.id)[1]:04}"
-        golds = [f"{gold.tool}: {gold.value}" for gold in environment.golds]
+        golds = "; ".join(f"{gold.tool}: {gold.value}" for gold in environment.golds)
         scenario = environment.scenario.value
     messages = chat_messages(trajectory.messages)
     scores = {score.profile: _score(score, shown) for score in shown.scores}
@@ -105,6 +106,7 @@ def _sample(run: Run, trajectory: Trajectory, shown: ShownEpisode) -> EvalSample
         output=_output(trajectory.policy.name, messages),
         scores=scores,
         events=list(_events(trajectory.policy.name, messages, shown, scores, golds)),
+        model_usage={} if trajectory.usage is None else {trajectory.policy.name: _usage(trajectory.usage)},
         metadata={"environment": trajectory.environment_id, "scenario": scenario, "ended": trajectory.status.value},
     )
 
@@ -123,6 +125,7 @@ def _suite_sample(evaluated: Evaluated, episode: Episode) -> EvalSample:
         output=_output(model, messages),
         scores=scores,
         events=list(_events(model, messages, shown, scores, "")),
+        model_usage={role: _usage(usage) for role, usage in episode.usage.items()},
         metadata={**episode.labels, "ended": episode.transcript.ending},
     )
 
@@ -143,7 +146,7 @@ def _score(score: ShownScore, shown: ShownEpisode) -> Score:
 
 
 def _events(
-    model: str, messages: Sequence[ChatMessage], shown: ShownEpisode, scores: dict[str, Score], target: str | list[str]
+    model: str, messages: Sequence[ChatMessage], shown: ShownEpisode, scores: dict[str, Score], target: str
 ) -> Iterator[Event]:
     """The transcript: each turn as the model's output, its calls with what came back, the scores."""
     spoken = [message for message in messages if isinstance(message, ChatMessageAssistant)]
@@ -186,6 +189,7 @@ def _write(folder: str, created: datetime, label: str, model: str, samples: list
             viewer=ViewerConfig(trust_content=False),
         ),
         results=EvalResults(total_samples=len(samples), completed_samples=len(samples), scores=list(_means(samples))),
+        stats=EvalStats(started_at=created.isoformat(), completed_at=created.isoformat()),
         samples=samples,
     )
     path = str(Path(folder) / f"{stamp}_{slug}.eval")
@@ -210,8 +214,20 @@ def _means(samples: Sequence[EvalSample]) -> Iterator[EvalScore]:
         )
 
 
+def _usage(usage: Usage) -> ModelUsage:
+    read = usage.input + usage.cache_read + usage.cache_write
+    return ModelUsage(
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        total_tokens=read + usage.output,
+        input_tokens_cache_read=usage.cache_read,
+        input_tokens_cache_write=usage.cache_write,
+    )
+
+
 def _first(messages: Iterable[ChatMessage]) -> str:
-    return next((message.text for message in messages if message.role == "user"), "")
+    """What was asked, in one line: the viewer's list shows no more, and the messages have it as it is."""
+    return next((" ".join(message.text.split()) for message in messages if message.role == "user"), "")
 
 
 def _output(model: str, messages: Sequence[ChatMessage]) -> ModelOutput:

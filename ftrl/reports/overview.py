@@ -44,26 +44,40 @@ def overview_of(
 
 def _headline(run: Run, training: tuple[TrainingIteration, ...], evaluation: Evaluations | None) -> str:
     if evaluation is not None and evaluation.differences:
-        between = evaluation.differences[0]
-        one = _whole(between)
-        first, last = (_score(evaluation, label, one.metric) for label in (between.first, between.last))
-        verb = "rose" if one.difference > 0 else "fell" if one.difference < 0 else "stayed"
-        sure = "more than chance explains" if one.low > 0 or one.high < 0 else "no more than chance may explain"
-        return (
-            f"{_name(one.metric)} on {counted(one.tasks, 'task')} of {between.suite} {verb} from {first:.3f} "
-            f"({between.first}) to {last:.3f} ({between.last}): {one.difference:+.3f} (95 % in "
-            f"{one.low:+.3f} to {one.high:+.3f}), {sure}."
-        )
+        return _what_changed(evaluation, evaluation.differences[0])
     if evaluation is not None:
         one_run = evaluation.runs[0]
         whole = next(row for row in one_run.rows if row.name == WHOLE).figures[one_run.metrics[0]]
-        return f"{one_run.policy}: {_name(one_run.metrics[0])} {whole.mean:.3f} on {counted(whole.tasks, 'task')}."
+        what = f"{_name(one_run.metrics[0])} {whole.mean:.3f} on {counted(whole.tasks, 'task')} of {one_run.suite}"
+        return f"{one_run.policy}: {what}{_variant(evaluation)}."
     if training and training[-1].steps:
         return f"Training is at step {training[-1].steps[-1]} of {training[-1].total}; nothing is evaluated yet."
     episodes = sum(one.count for one in run.episodes)
     if episodes:
         return f"{counted(episodes, 'episode')} were played; nothing is evaluated yet."
+    if not len(run.tasks):
+        return "Tasks are being made; none is accepted yet."
     return f"{counted(len(run.tasks), 'task')}; nobody has played them yet."
+
+
+def _what_changed(evaluation: Evaluations, between: DifferenceBetween) -> str:
+    one = _whole(between)
+    first, last = (_score(evaluation, label, one.metric) for label in (between.first, between.last))
+    what = f"{_name(one.metric)} on {counted(one.tasks, 'task')} of {between.suite}{_variant(evaluation)}"
+    if one.difference == 0:
+        return f"{what} is {last:.3f} for {between.first} and for {between.last}."
+    verb = "rose" if one.difference > 0 else "fell"
+    sure = "more than chance explains" if one.low > 0 or one.high < 0 else "which chance may explain"
+    return (
+        f"{what} {verb} from {first:.3f} ({between.first}) to {last:.3f} ({between.last}): {one.difference:+.3f}, 95 % "
+        f"between {one.low:+.3f} and {one.high:+.3f}, {sure}."
+    )
+
+
+def _variant(evaluation: Evaluations) -> str:
+    """What was chosen about the benchmark: of ours, the scoring profile."""
+    variant = ", ".join(evaluation.runs[0].variant.values())
+    return f" ({variant})" if variant else ""
 
 
 def _whole(between: DifferenceBetween) -> Difference:
@@ -95,8 +109,8 @@ def _facts(
             first, last = (_score(evaluation, label, one.metric) for label in (between.first, between.last))
             note = f"{one.better} tasks better, {one.worse} worse, {_chance(one.p_value)}"
             yield Fact(label=f"{_name(one.metric)}, {between.suite}", value=f"{first:.2f} → {last:.2f}", note=note)
-    if construction:
-        note = "; ".join(f"{made.scenarios[-1].tasks:,} in {made.path}" for made in construction)
+    if len(run.tasks):
+        note = "; ".join(f"{made.scenarios[-1].tasks:,} in {made.path}" for made in construction if made.scenarios)
         yield Fact(label="tasks", value=f"{len(run.tasks):,}", note=note)
     if run.episodes:
         note = "; ".join(f"{one.count:,} {one.label}" for one in run.episodes)

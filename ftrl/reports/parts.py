@@ -5,6 +5,7 @@
     manifest.json     an environment store, or a trajectory store: it says which
     config.yaml       a training run, with iteration-N/ beside it
     results.json      an evaluation; run.json, one of a suite that is not finished
+    construction/     a store of tasks that is begun: what was asked and rejected so far
     diff.json         what ``ftrl model diff`` wrote
 
 A folder may hold several of them (a quickstart, a pipeline), or be one of them.
@@ -16,12 +17,13 @@ import json
 from dataclasses import dataclass, field
 
 from ftrl import storage
+from ftrl.environments.store import CONSTRUCTION
 from ftrl.errors import InputError
 
 DEPTH = 4
 """Folders below the run that are looked into."""
 
-_OTHERS = frozenset({"checkpoints", "construction", "parts", "episodes", "sources", "policy", "model"})
+_OTHERS = frozenset({"checkpoints", CONSTRUCTION, "parts", "episodes", "sources", "policy", "model"})
 """Folders in which no stage keeps another one."""
 
 _TRAINING = frozenset({"model", "tasks", "collect", "reward", "optim"})
@@ -39,6 +41,7 @@ class RunParts:
         evaluations: folders of ``ftrl eval``, finished or not.
         trajectories: trajectory stores that are of no training run and of no evaluation that is finished.
         diffs: files ``diff.json``.
+        begun: stores that ``ftrl synth`` has begun, with nothing accepted yet.
     """
 
     path: str
@@ -47,9 +50,10 @@ class RunParts:
     evaluations: list[str] = field(default_factory=list)
     trajectories: list[str] = field(default_factory=list)
     diffs: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.training or self.evaluations or self.trajectories or self.diffs)
+        return any((self.tasks, self.training, self.evaluations, self.trajectories, self.diffs, self.begun))
 
 
 def find_parts(path: str) -> RunParts:
@@ -83,6 +87,9 @@ def _look_into(folder: str, depth: int, found: RunParts) -> None:
         return
     if kind == "ftrl-trajectories":
         found.trajectories.append(folder)
+        return
+    if CONSTRUCTION in folders:
+        found.begun.append(folder)
         return
     if "diff.json" in files:
         found.diffs.append(storage.join(folder, "diff.json"))

@@ -154,7 +154,7 @@ class Judging:
         if not still_open:
             yield "the golds of this tool had been ticked before"
         if scored.result.status not in profile.tickable:
-            yield f"the call ended as {scored.result.status.value}, and such an output ticks nothing"
+            yield f"the call ended as {scored.result.status.value.replace('_', ' ')}, and such an output ticks nothing"
         if not values:
             asked = ", ".join(golds[index].value for index in still_open)
             yield f"the output does not hold what was asked of this tool: {asked}"

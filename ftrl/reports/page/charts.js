@@ -119,6 +119,8 @@ function lineChart(chart, steps) {
   return box;
 }
 
+const NARROW = 480;
+
 // Means with 95 % intervals, a line a part, a mark a run. rows: [{name, points: [{label, mean, low, high}]}].
 function intervalChart({ title, about, rows, range, format = (value) => number(value, 2), heading = "h4" }) {
   const labels = [...new Set(rows.flatMap((row) => row.points.map((point) => point.label)))];
@@ -127,13 +129,15 @@ function intervalChart({ title, about, rows, range, format = (value) => number(v
   const told = rows.map((row) => `${words(row.name)}: ` + row.points.map((point) => `${point.label} ${format(point.mean)}`).join(", ")).join("; ");
   redrawn(box, (width) => {
     const each = 18;
-    const left = Math.min(190, Math.max(96, width * 0.3));
+    const narrow = width < NARROW;
+    const left = narrow ? 6 : 190;
     const x = (value) => left + ((value - range[0]) / (range[1] - range[0])) * (width - left - 60);
     let at = 10;
     const parts = rows.map((row) => {
-      const top = at;
-      at += each * Math.max(1, row.points.length) + 12;
-      const name = svg("text", { x: left - 10, y: top + (each * row.points.length) / 2 + 4, "text-anchor": "end", class: "name" }, words(row.name));
+      const top = narrow ? at + each : at;
+      at = top + each * Math.max(1, row.points.length) + 12;
+      const beside = { x: left - 10, y: top + (each * row.points.length) / 2 + 4, "text-anchor": "end" };
+      const name = svg("text", { ...(narrow ? { x: 0, y: top - 3 } : beside), class: "name" }, words(row.name));
       const points = row.points.map((point, index) => {
         const y = top + each * (index + 0.5);
         const which = labels.indexOf(point.label);

@@ -37,6 +37,7 @@ function figures(set) {
   const columns = [["scenario", (row) => words(row.scenario)], ["tasks", (row) => number(row.tasks), "number"],
     ...["tools", "distractors", "golds", "parameters", "code_lines", "question_characters"].map((name) =>
       [{ parameters: "parameters of a tool", code_lines: "code lines of a tool", question_characters: "characters of a question" }[name] || name, (row) => (row[name] === null ? "–" : row[name].toFixed(1)), "number"])];
+  if (!set.scenarios.length) return null;
   return [h("h4", {}, "What the tasks are like"), table("Means over the tasks of a scenario", columns, set.scenarios, (row) => row.scenario === "all"),
     h("p", {}, `${many(set.distinct_sources, "different tool source")}.`)];
 }

@@ -41,7 +41,7 @@ function evaluated(of) {
   const cell = (figure) => (figure ? (figure.low === null ? number(figure.mean) : `${number(figure.mean)} [${number(figure.low, 2)}, ${number(figure.high, 2)}]`) : "");
   const columns = [["tasks of", (row) => words(row.name)], ["tasks", (row) => number(Object.values(row.figures)[0].tasks), "number"],
     ...of.metrics.map((metric) => [shownMetric(metric), (row) => cell(row.figures[metric]), "number"])];
-  const others = Object.entries(of.other_profiles).map(([version, scores]) => h("li", {}, `By ${version}, mean of scenarios: ${Object.entries(scores).map(([name, mean]) => `${name} ${mean.toFixed(3)}`).join(", ")}`));
+  const others = Object.entries(of.other_profiles).map(([version, scores]) => h("li", {}, `By ${version}, mean of scenarios: ${Object.entries(scores).map(([name, mean]) => `${shownMetric(name)} ${mean.toFixed(3)}`).join(", ")}`));
   return [h("h3", {}, `${of.label}: ${of.suite}`), h("p", { class: "small" }, `${of.policy} on ${of.played_on}, ${many(of.trials, "episode")} a task`),
     table(`${of.label}, by part`, columns, of.rows, (row) => row.name === of.whole),
     h("ul", { class: "plain" }, others, h("li", {}, `Episodes ended as: ${counts(of.endings)}`), h("li", {}, `Calls that did not end well: ${counts(of.failures)}`),

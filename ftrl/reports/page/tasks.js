@@ -18,7 +18,8 @@ function tasks() {
 }
 
 // The question proper comes last; before it stand instructions, the same in every task.
-const lastLine = (question) => question.trim().split("\n").at(-1);
+const lastLine = (question) => question.trim().split("\n").at(-1).replace(/^Question:\s*/, "");
+const brief = (text) => (text.length > 90 ? `${text.slice(0, 88)}…` : text);
 
 function taskPage(task) {
   const scores = Object.entries(task.scores);
@@ -34,7 +35,7 @@ function taskPage(task) {
 
 function toolDocument(tool) {
   const source = tool.source && data.tasks.sources[tool.source];
-  return folded([h("code", {}, tool.name), tool.distractor && h("span", { class: "tag" }, "distractor"), h("span", { class: "small" }, ` ${tool.description}`)],
+  return folded([h("code", {}, tool.name), tool.distractor && h("span", { class: "tag" }, "distractor"), h("span", { class: "small" }, ` ${brief(tool.description)}`)],
     h("p", {}, tool.description), h("h5", {}, "Document"), code(tool.parameters, `Parameters of ${tool.name}`),
     source && [h("h5", {}, "Source"), code(source, `Source of ${tool.name}`)]);
 }
