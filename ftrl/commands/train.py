@@ -76,7 +76,7 @@ class ConsoleWatcher:
 def step_line(step: int, total: int, metrics: Mapping[str, float]) -> str:
     """A training step in a line."""
     shown = {
-        "reward": "critic/score/mean",
+        "reward": "ftrl/score_sampled",
         "calls": "ftrl/calls",
         "ticked": "ftrl/ticked",
         "flat groups": "ftrl/groups_without_variance",

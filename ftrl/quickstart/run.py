@@ -23,7 +23,7 @@ TRAIN_TASKS, TEST_TASKS = 280, 200
 PROMPT_TOKENS, RESPONSE_TOKENS = 448, 64
 MAX_TURNS = 6
 PROFILE = "strict"
-STEPS = 45
+STEPS = 30
 LEARNING_RATE = 6e-4
 
 
@@ -145,6 +145,7 @@ def _training(folder: Path, seed: int, learning_rate: float) -> TrainConfig:
             tokens_per_gpu=4096,  # in larger pieces, most of the time goes into fetching memory and giving it back
             learning_rate=learning_rate,
             kl_loss=0.0,
+            replace_flat_groups=True,
             max_steps=STEPS,
             save_every=STEPS,
         ),
@@ -156,4 +157,4 @@ def _training(folder: Path, seed: int, learning_rate: float) -> TrainConfig:
 
 def _rewards(run: RunFolder, iterations: int) -> list[float]:
     rows = [row for number in range(1, iterations + 1) for row in run.metrics(number).rows()]
-    return [row["critic/score/mean"] for row in rows]
+    return [row["ftrl/score_sampled"] for row in rows]

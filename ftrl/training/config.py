@@ -79,6 +79,11 @@ class OptimConfig(Part):
     learning_rate: float = Field(default=1e-6, ge=0)
     kl_loss: float = Field(default=0.001, ge=0, description="Weight of the KL loss (low_var_kl); 0 turns it off.")
     entropy: float = Field(default=0.001, ge=0)
+    replace_flat_groups: bool = Field(
+        default=False,
+        description="Sample other prompts in place of those whose responses all got the same reward, and teach "
+        "nothing (dynamic sampling, as in DAPO); a step then takes more prompts.",
+    )
     epochs: int = Field(default=1, ge=1)
     max_steps: int | None = Field(default=None, ge=1, description="Stop an iteration after this many steps.")
     save_every: int = Field(default=120, ge=1, description="Steps between checkpoints; the last step is always saved.")

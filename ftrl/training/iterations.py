@@ -194,8 +194,7 @@ def _train_on(
     with sweeping_segments():
         run_verl(
             composed,
-            # verl may want to fetch a step's prompts in smaller pieces.
-            PromptStream(run.prompts(number), composed.data.get("gen_batch_size") or config.optim.batch_size),
+            PromptStream(run.prompts(number), composed.data.gen_batch_size),
             run.order(number),
             total_steps=total,
             env_vars={**process_environment(config.hardware), "TENSORBOARD_DIR": str(run.tensorboard(number))},

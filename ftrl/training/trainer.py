@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import transfer_queue as tq
 from omegaconf import DictConfig, open_dict
+from verl.trainer.ppo.v1.replay_buffer import DAPO_FILTERED_REWARD_COUNTS_KEY
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
 from ftrl.errors import FtrlError
@@ -31,16 +33,18 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         order: where each step's prompts are noted.
         total_steps: steps of this iteration.
         log: Ray actor that is told each step's metrics.
+        place: what the names of its placement groups begin with.
     """
 
     def __init__(
-        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any
+        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any, place: str
     ) -> None:
         self._stream = stream
         self._order = order
         self._prompts: list[list[Any]] = []
         self._total_steps = total_steps
         self._log = log
+        self._place = place
         super().__init__(config)
 
     def _build_replay_buffer(self) -> Any:
@@ -56,6 +60,12 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         self.steps_per_epoch = -(-self._total_steps // self.config.trainer.total_epochs)
         with open_dict(self.config):
             self.config.actor_rollout_ref.actor.optim.total_training_steps = self._total_steps
+
+    def _init_resource_pool_mgr(self) -> None:
+        super()._init_resource_pool_mgr()
+        manager = self.resource_pool_manager  # a placement group is named after its pool
+        manager.resource_pool_spec = {self._place + name: spec for name, spec in manager.resource_pool_spec.items()}
+        manager.mapping = {role: self._place + name for role, name in manager.mapping.items()}
 
     def _load_checkpoint(self) -> None:
         super()._load_checkpoint()
@@ -88,20 +98,35 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         self, batch: Any, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int
     ) -> None:
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
-        metrics.update(_reward_metrics(batch))
+        metrics.update(_reward_metrics(batch, metrics.get(DAPO_FILTERED_REWARD_COUNTS_KEY) or {}))
         metrics.update(stable_metrics(metrics))
         numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, (int, float, np.number))}
         self._log.add.remote(global_steps, self.total_training_steps, numbers)
 
 
-def _reward_metrics(batch: Any) -> dict[str, float]:
-    """Means over the step's responses of what the reward manager said, and the share of groups without variance."""
-    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields", "uid"])
+def _reward_metrics(batch: Any, replaced: Mapping[float, int]) -> dict[str, float]:
+    """What the step's responses earned, and what groups without variance had of it.
+
+    Args:
+        batch: the step's responses.
+        replaced: reward → how many groups were replaced since each of their responses earned just that.
+
+    Returns:
+        Means over the responses of all that the reward manager said; ``ftrl/score_sampled``, the mean reward of all
+        groups that were sampled, those replaced among them; ``ftrl/groups_without_variance``, the share of these.
+    """
+    keys = [key for key, tag in zip(batch.keys, batch.tags, strict=True) if not tag.get("is_padding")]
+    data = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields", "uid"])
     infos = [getattr(item, "data", item)["reward_extra_info"] for item in data["extra_fields"]]
     uids = [getattr(item, "data", item) for item in data["uid"]]
     groups: dict[str, list[float]] = defaultdict(list)
     for uid, info in zip(uids, infos, strict=True):
         groups[uid].append(info["score"])
-    flat = sum(max(scores) == min(scores) for scores in groups.values())
-    means = {f"ftrl/{name}": float(np.mean([info[name] for info in infos])) for name in infos[0]}
-    return {**means, "ftrl/groups_without_variance": flat / len(groups)}
+    flat = sum(max(scores) == min(scores) for scores in groups.values()) + sum(replaced.values())
+    sampled = len(groups) + sum(replaced.values())
+    earned = sum(map(np.mean, groups.values())) + sum(reward * count for reward, count in replaced.items())
+    return {
+        **{f"ftrl/{name}": float(np.mean([info[name] for info in infos])) for name in infos[0]},
+        "ftrl/score_sampled": float(earned / sampled),
+        "ftrl/groups_without_variance": flat / sampled,
+    }

@@ -56,7 +56,11 @@ def _recipe(config: TrainConfig) -> dict[str, Any]:
     return {
         "algorithm.adv_estimator": config.algorithm,
         "algorithm.use_kl_in_reward": False,
+        "algorithm.filter_groups.enable": optim.replace_flat_groups,
+        "algorithm.filter_groups.metric": "reward",
         "data.train_batch_size": optim.batch_size,
+        # Groups are replaced one by one.
+        "data.gen_batch_size": 1 if optim.replace_flat_groups else optim.batch_size,
         "data.max_prompt_length": optim.max_prompt_tokens,
         "data.max_response_length": optim.max_response_tokens,
         "data.filter_overlong_prompts": True,
