@@ -52,14 +52,10 @@ def language_model_run(
         "exchanges": exchanges,
     }
     if replay is not None:
-        recording = read_recording(replay)
-        recorded = recording.header["run"]
-        # Every answer stands beside the prompt that it was given to, and is played back to that version of it.
-        names = sorted({exchange.prompt for exchange in recording.exchanges.values()})
-        prompts = {name.rpartition(".v")[0]: name for name in names}
+        recorded = read_recording(replay).header["run"]
         if model is not None or stage_models or scaling is not None:
             raise InputError("a recording says which models it is of; leave models and --scaling out", field="replay")
-        return LanguageModelRun.model_validate({**values, **recorded, "prompts": prompts})
+        return LanguageModelRun.model_validate({**values, **recorded})
     if model is None:
         raise InputError("the llm generator needs --model PROVIDER/NAME (or --replay FILE)", field="model")
     price = _prices(prices)

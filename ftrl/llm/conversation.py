@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from ftrl.llm.answers import Answer, Unreadable, answer_schema, read_answer
-from ftrl.llm.exchanges import Message
+from ftrl.llm.exchanges import Message, Question
 from ftrl.llm.language_model import LanguageModel
 from ftrl.llm.ledger import Totals
 
@@ -32,6 +34,15 @@ class Prompt:
     name: str
     system: str
     user: str
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation that it opens."""
+        return Message(role="system", content=self.system), Message(role="user", content=self.user)
+
+    def question(self, model: LanguageModel, kind: type[BaseModel], sample: int = 0) -> Question:
+        """What ``ask`` asks first."""
+        return model.question(self.messages, answer_schema(kind), sample * ATTEMPTS)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ async def ask(
     sample: int = 0,
     attempts: int = ATTEMPTS,
     spent: Totals | None = None,
+    sent_back: list[Unusable] | None = None,
 ) -> Answer | Unusable:
     """An answer that can be read and passes the check, or the last reason why there is none.
 
@@ -74,15 +86,17 @@ async def ask(
         sample: 0, or which further answer to the same question.
         attempts: how often to ask at most.
         spent: added to, by what each answer cost, also where it was found in the record.
+        sent_back: added to, by what was wrong with each answer that was asked for again.
 
     Raises:
         ModelFailure: the model can't be asked.
         BudgetSpent: nothing is left to ask with.
     """
-    opening = (Message(role="system", content=prompt.system), Message(role="user", content=prompt.user))
-    messages: tuple[Message, ...] = opening
+    messages = opening = prompt.messages
     problem = Unusable(UNREADABLE, "nothing was asked")
     for turn in range(attempts):
+        if turn and sent_back is not None:
+            sent_back.append(problem)
         # A model may give the same wrong answer twice; numbered, the question after it is a new one all the same.
         number = sample * attempts + turn
         exchange = await model.exchange(

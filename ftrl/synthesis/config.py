@@ -93,6 +93,7 @@ class StageReport(BaseModel):
     Attributes:
         entered: products that it was given; what is drawn anew counts again.
         left: products that it made of them.
+        sent_back: answers of its model that were asked for again, by rule; of items that are accepted or rejected.
         rejected: products that it rejected, by rule.
         in_flight: products that it is at work on.
         repeated: products that it was given again, because a worker died under them.
@@ -102,6 +103,7 @@ class StageReport(BaseModel):
     name: str
     entered: int
     left: int
+    sent_back: dict[str, int] = Field(default_factory=dict)
     rejected: dict[str, int]
     in_flight: int
     repeated: int

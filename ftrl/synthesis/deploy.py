@@ -6,14 +6,20 @@ What can be read of the code is judged here; what has to run is judged by ``veri
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ftrl.environments.schema import SubQuestion
+from ftrl.rewards.tokens import fold
 from ftrl.syntax import syntax_tree
+from ftrl.synthesis.document import leaves_of
 from ftrl.synthesis.finding import Finding
 
 LONGEST_CODE = 20_000
 """Characters of a tool's source."""
+
+_ENTRIES = 4
+"""A table of fewer is none in which anything could be hidden."""
 
 ALLOWED_MODULES = frozenset(
     (
@@ -90,6 +96,57 @@ def _signature(name: str, arguments: ast.arguments, parameters: dict[str, Any]) 
             "signature_differs",
             f"{name}: the function has no default for {required}, the document requires {parameters['required']}",
         )
+
+
+def asked_first(tool: dict[str, Any], source: str, trace: Sequence[SubQuestion]) -> Iterator[Finding]:
+    """Whether what is asked for stands first in a tool's data, so that who reads the first entry has it.
+
+    Args:
+        tool: its document.
+        source: Python that can be read.
+        trace: all sub-questions with their calls.
+    """
+    name = tool["function"]["name"]
+    subject = next(iter(tool["function"]["parameters"]["properties"]), "")
+    first = [set(_written(entries[0])) for entries in _tables(syntax_tree(source)) if len(entries) >= _ENTRIES]
+    for step in trace:
+        asked = {fold(str(value)) for value in leaves_of(step.arguments.get(subject))}
+        if step.tool == name and any(fold(step.answer) in entry or (asked and asked <= entry) for entry in first):
+            yield (
+                "asked_for_first",
+                f"{name}: what {step.id} asks for is the first entry of a table; put others before it",
+            )
+
+
+_Entry = tuple[ast.expr, ...]
+
+
+def _tables(tree: ast.AST) -> Iterator[list[_Entry]]:
+    """The entries of every table in a source: dictionaries, lists and sets, but for those that are records of one."""
+    records: set[ast.AST] = set()
+    for node in ast.walk(tree):  # whatever holds others comes before them
+        entries = _entries(node)
+        inner = [part for entry in entries for part in entry]
+        records.update(part for part in inner if isinstance(part, ast.Tuple))
+        named = [part for part in inner if isinstance(part, ast.Dict)]
+        if len(named) > 1 and len({tuple(map(ast.dump, filter(None, part.keys))) for part in named}) == 1:
+            records.update(named)
+        if entries and node not in records:
+            yield entries
+
+
+def _entries(node: ast.AST) -> list[_Entry]:
+    if isinstance(node, ast.Dict):
+        return [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
+    return [(each,) for each in node.elts] if isinstance(node, (ast.List, ast.Tuple, ast.Set)) else []
+
+
+def _written(entry: _Entry) -> Iterator[str]:
+    """The plain values of an entry, one level deep."""
+    for part in entry:
+        for node in [part, *(inner for few in _entries(part) for inner in few)]:
+            if isinstance(node, ast.Constant):
+                yield fold(str(node.value))
 
 
 def _node(name: str, node: ast.AST) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from ftrl.rewards.tokens import fold, tokens_of
 from ftrl.synthesis.conclusion import day_in, days_in
 from ftrl.synthesis.decompose import Decomposition
 from ftrl.synthesis.finding import Finding, tells
+from ftrl.synthesis.names import names_broken
 
 NEAR = 0.85
 """Documents that share so much of their words are near-duplicates."""
@@ -67,6 +68,7 @@ def _findings(made: Toolset) -> Iterator[Finding]:
     yield from _one_call_each(made)
     yield from calls_broken(made.trace, made.tools, made.distractors)
     yield from arguments_broken(made.decomposition.question, made.trace, made.tools)
+    yield from names_broken(made.trace, made.tools)
     yield from leaks(made.trace, made.tools)
 
 
@@ -146,7 +148,7 @@ def arguments_broken(
     for step in trace:
         answers = {before.id: before.answer for before in trace if before.id in step.depends_on}
         others = [each.answer for each in trace if each.id not in answers]
-        choices = list(_choices(schemas[step.tool]))
+        choices = list(choices_of(schemas[step.tool]))
         given = list(leaves_of(step.arguments))
         for name, answer in answers.items():
             if not any(same_value(value, answer) for value in given):
@@ -172,7 +174,7 @@ def arguments_broken(
 
 def leaks(trace: Sequence[SubQuestion], tools: Sequence[dict[str, Json]]) -> Iterator[Finding]:
     """Whether a document tells an answer, or what it would have to be asked for."""
-    choices = {tool["function"]["name"]: list(_choices(tool["function"]["parameters"])) for tool in tools}
+    choices = {tool["function"]["name"]: list(choices_of(tool["function"]["parameters"])) for tool in tools}
     for tool in tools:
         name = tool["function"]["name"]
         text = json.dumps(tool, ensure_ascii=False)
@@ -218,13 +220,13 @@ def same_value(value: Json, answer: str) -> bool:
     return fold(text) == fold(answer) or (isinstance(value, (int, float)) and tokens_of(text) == tokens_of(answer))
 
 
-def _choices(schema: dict[str, Json]) -> Iterator[Json]:
+def choices_of(schema: dict[str, Json]) -> Iterator[Json]:
     """Values that a schema itself names: choices and defaults, at any depth."""
     yield from schema.get("enum", ())
     if isinstance(schema.get("default"), (str, int, float)):
         yield schema["default"]
     for inner in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
-        yield from _choices(inner)
+        yield from choices_of(inner)
 
 
 def closed(schema: dict[str, Json]) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ftrl.environments import Environment
@@ -53,11 +53,13 @@ class Tally:
         self._scenarios: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
+        self._sent_back: dict[str, Counter[str]] = {}
         self._given_up = 0
 
     def accept(self, finished: Counted) -> None:
         """Count an environment that was written."""
         environment = finished.environment
+        self._send_back(environment.provenance.get("sent_back", {}))
         self._scenarios[environment.scenario.value] += 1
         self._calls.update(finished.calls)
         tools = environment.tools
@@ -71,9 +73,14 @@ class Tally:
 
     def reject(self, index: int, rejection: Rejection) -> None:
         """Count a candidate that was rejected."""
+        self._send_back(rejection.sent_back)
         self._rejections[rejection.rule] += 1
         if len(self._examples) < _EXAMPLES:
             self._examples.append(f"item {index}: {rejection.rule}: {rejection.detail}")
+
+    def _send_back(self, answers: Mapping[str, Mapping[str, int]]) -> None:
+        for stage, rules in answers.items():
+            self._sent_back.setdefault(stage, Counter()).update(rules)
 
     def give_up(self, items: int) -> None:
         """Count items of which every attempt was rejected."""
@@ -94,7 +101,7 @@ class Tally:
                 "calls": dict(sorted(self._calls.items())),
                 "means": self._means(accepted),
                 "seconds": seconds,
-                "stages": [_told(stage) for stage in stages],
+                "stages": [_told(stage, self._sent_back.get(stage.name, Counter())) for stage in stages],
             }
         )
 
@@ -110,11 +117,12 @@ class Tally:
         }
 
 
-def _told(stage: StageCounted) -> StageReport:
+def _told(stage: StageCounted, sent_back: Counter[str]) -> StageReport:
     return StageReport(
         name=stage.name,
         entered=stage.entered,
         left=stage.left,
+        sent_back=dict(sent_back.most_common()),
         rejected=dict(stage.rejected.most_common()),
         in_flight=stage.in_flight,
         repeated=stage.repeated,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftrl.errors import FtrlError
 from ftrl.sandbox import Call, CallResult, CallStatus, Sandbox
@@ -36,10 +36,12 @@ class Rejection:
     Attributes:
         rule: the acceptance rule that it breaks, by name.
         detail: where and how, as a sentence.
+        sent_back: answers of models that had been asked for again before, by stage and rule.
     """
 
     rule: str
     detail: str
+    sent_back: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ gold; everything else - other entities, other tools, broken arguments - must bri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ from ftrl.synthesis.trial import Outcome
 SLOWEST_S = 0.1
 """A tool that needs more CPU time than this for a golden call is rejected."""
 
+_NUMBERS = (0, 1, 2, 10, 1000)
+"""What an option that is a number is set to."""
+
 NOBODY = "Qwyx Xwyq"
 """A name of nothing: no name of a world holds its letters."""
 
@@ -29,7 +33,7 @@ class Check:
     """One call of a verification.
 
     Attributes:
-        purpose: golden, counterfactual, distractor, or error.
+        purpose: golden, option, counterfactual, distractor, or error.
         what: what is tried, for the reader of a rejection.
         returns: whether the tool must return (true) or raise (false); null where it may do either.
         not_golds: values that the output must not tick.
@@ -52,6 +56,7 @@ def checks(candidate: Candidate) -> list[Check]:
     for tool in environment.tools:
         deployment = candidate.deployments[tool["function"]["name"]]
         plan += tool_checks(tool, environment.trace, deployment.known, deployment.near)
+        plan += option_checks(tool, environment.trace, deciding=not candidate.chosen)
     return plan
 
 
@@ -60,16 +65,60 @@ def golden_checks(trace: Sequence[SubQuestion], tool: str | None = None) -> list
     plan = []
     for step in trace:
         if tool in (None, step.tool):
-            # Whoever makes the call knows its arguments; repeating them, another tool's answer, gives nothing away.
-            known = {str(value) for value in leaves_of(step.arguments)}
-            others = tuple(
-                each.answer
-                for each in trace
-                if each.answer != step.answer and (each.tool == step.tool or each.answer not in known)
-            )
             what = f"the golden call of {step.id}"
-            plan.append(Check(step.tool, step.arguments, "golden", what, True, others, step.answer))
+            plan.append(Check(step.tool, step.arguments, "golden", what, True, _others(step, trace), step.answer))
     return plan
+
+
+def _others(step: SubQuestion, trace: Sequence[SubQuestion]) -> tuple[str, ...]:
+    """The answers that a call of a step must not bring."""
+    # Whoever makes the call knows its arguments; repeating them, another tool's answer, gives nothing away.
+    known = {str(value) for value in leaves_of(step.arguments)}
+    return tuple(
+        each.answer
+        for each in trace
+        if each.answer != step.answer and (each.tool == step.tool or each.answer not in known)
+    )
+
+
+def option_checks(tool: dict[str, Any], trace: Sequence[SubQuestion], deciding: bool) -> list[Check]:
+    """Golden calls of a tool with one parameter set otherwise: a second way to a gold makes them ambiguous.
+
+    No option brings what another golden call is to find. The choice of a required parameter decides: no other choice
+    brings the gold that it brings.
+
+    Args:
+        tool: its document.
+        trace: all steps of the task.
+        deciding: whether the choices of required parameters decide; where code is made from templates, some only say
+            how the value is written.
+    """
+    name, parameters = tool["function"]["name"], tool["function"]["parameters"]
+    golden = [step.arguments for step in trace if step.tool == name]
+    plan = []
+    for step in trace:
+        for parameter, schema in parameters["properties"].items() if step.tool == name else ():
+            decides = deciding and parameter in parameters["required"] and "enum" in schema
+            not_golds = (*_others(step, trace), *([step.answer] if decides else []))
+            for value in _settings(schema, step.arguments.get(parameter, schema.get("default"))):
+                arguments = {**step.arguments, parameter: value}
+                if not_golds and arguments not in golden:
+                    what = f"the golden call of {step.id} with {parameter} set to {json.dumps(value)}"
+                    plan.append(Check(name, arguments, "option", what, None, not_golds))
+    return plan
+
+
+def _settings(schema: dict[str, Any], now: Any) -> Iterator[Any]:
+    """Other values of a parameter, where its type tells some."""
+    choices = schema["items"].get("enum", []) if schema["type"] == "array" else schema.get("enum", [])
+    possible: list[Any] = list(choices)
+    if schema["type"] == "array" and choices:
+        possible = [*([choice] for choice in choices), list(choices)]
+    elif schema["type"] == "boolean":
+        possible = [True, False]
+    elif schema["type"] in ("integer", "number") and not choices:
+        possible = list(_NUMBERS)
+    yield from (value for value in possible if value != now)
 
 
 def tool_checks(
@@ -93,7 +142,13 @@ def tool_checks(
     strangers = [arguments for arguments in known if arguments not in used]
     purpose = "counterfactual" if used else "distractor"
     what = f"{name} asked about something else"
-    plan = [Check(name, arguments, purpose, what, True, golds) for arguments in strangers]
+    plan = []
+    for arguments in strangers:
+        # A tool that no call needs may repeat what it was asked about, also where that is another tool's answer.
+        said = (
+            [] if used else [gold for gold in golds if any(same_value(value, gold) for value in leaves_of(arguments))]
+        )
+        plan.append(Check(name, arguments, purpose, what, True, tuple(gold for gold in golds if gold not in said)))
     plan += [Check(name, arguments, purpose, f"{name} asked almost the same", None, golds) for arguments in near]
     for way, arguments in _broken(properties, required, known[0]):
         plan.append(Check(name, arguments, "error", f"{name} with {way}", False, golds))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 
 from ftrl.environments.schema import Environment, Json, SubQuestion
 from ftrl.environments.trace import waves
 from ftrl.rewards import matches_reference
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.decompose import same_answers, shape_broken
-from ftrl.synthesis.deploy import code_broken
+from ftrl.synthesis.deploy import asked_first, code_broken
 from ftrl.synthesis.document import arguments_broken, calls_broken, document_broken, leaks, leaves_of, same_value
 from ftrl.synthesis.finding import Finding, tells
+from ftrl.synthesis.names import names_broken
 
 
 def read(candidate: Candidate) -> Finding | None:
@@ -27,6 +29,8 @@ def read(candidate: Candidate) -> Finding | None:
     for tool in environment.tools:
         source = candidate.deployments[tool["function"]["name"]].source
         finding = finding or next(document_broken(tool), None) or next(code_broken(tool, source), None)
+        if not candidate.chosen:
+            finding = finding or next(asked_first(tool, source, environment.trace), None)
     return finding or next(calls_broken(environment.trace, environment.tools, _distractors(environment)), None)
 
 
@@ -66,8 +70,9 @@ def _leaks(environment: Environment, chosen: bool) -> Finding | None:
         if told(documents, gold.value):
             return "gold_in_document", f"the tool documents contain {gold.value}"
     if not chosen:
-        found = arguments_broken(environment.question, environment.trace, environment.tools)
-        return next(found, None) or next(leaks(environment.trace, environment.tools), None)
+        trace, tools = environment.trace, environment.tools
+        found = chain(arguments_broken(environment.question, trace, tools), names_broken(trace, tools))
+        return next(chain(found, leaks(trace, tools)), None)
     answers = {step.id: step.answer for step in environment.trace}
     for step in environment.trace:
         subject = next(leaves_of(step.arguments))

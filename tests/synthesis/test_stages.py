@@ -394,6 +394,7 @@ def told_by(data: str) -> str:
         ('{"Amber Coast": "Ilse Brandt", "b": "x", "c": "y", "d": "z"}', True),
         ('{"a": "x", "amber coast": "Ilse Brandt", "c": "y", "d": "z"}', False),
         ('{"Amber Coast": "Ilse Brandt", "b": "x"}', False),
+        ('[("b", "Oslo"), ("Amber Coast", "Oslo"), ("c", "Rome"), ("d", "Rome")]', False),
         ('[("AMBER COAST", 1), ("b", 2), ("c", 3), ("d", 4)]', True),
         ('[{"film": "a", "by": "x"}, {"film": "Amber Coast"}, {"film": "c"}, {"film": "d"}]', False),
         ('[{"film": "a", "by": "Ilse Brandt"}, {"film": "b"}, {"film": "c"}, {"film": "d"}]', True),

@@ -7,8 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 from ftrl.commands import synth
+from ftrl.commands.synth_progress import SynthesisShown
 from ftrl.environments import EnvironmentStore
 from ftrl.errors import InputError
+from ftrl.synthesis.config import StageReport, SynthesisReport
 
 
 @pytest.fixture
@@ -37,6 +39,16 @@ def test_json_prints_the_report_and_nothing_else_on_stdout(run):
     report = json.loads(result.stdout)
     assert report["accepted"] == 2
     assert "synth: 2 of 2 items" in result.stderr
+
+
+def test_a_line_tells_what_is_in_flight_while_nothing_ends(capsys):
+    waiting = StageReport(name="decompose", entered=3, left=1, rejected={}, in_flight=2, repeated=0, seconds=60.0)
+    with SynthesisShown(100) as shown:
+        for second in range(65):
+            shown(SynthesisReport(out="store", stages=[waiting], seconds=float(second)))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(", ")[2].split(" (")[0] for line in lines] == ["0 s", "30 s", "60 s"]
+    assert all("decompose 1, 2 in flight" in line for line in lines)
 
 
 @pytest.mark.parametrize(

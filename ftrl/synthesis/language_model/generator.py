@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ftrl import storage
 from ftrl.environments.schema import Environment
 from ftrl.errors import InputError
-from ftrl.llm import ExchangeFolder, Exchanges, LanguageModel, Totals, ledger, read_recording
+from ftrl.llm import ExchangeFolder, LanguageModel, Totals, ledger, read_recording
 from ftrl.synthesis.config import SynthesisConfig
 from ftrl.synthesis.language_model import decompose, deploy, document, integrate, judge, pose, scale
 from ftrl.synthesis.language_model.given import Occasion, given_of, read_given
-from ftrl.synthesis.language_model.settings import LanguageModelRun
+from ftrl.synthesis.language_model.settings import ROLES, LanguageModelRun
 from ftrl.synthesis.language_model.spending import budget_of
-from ftrl.synthesis.language_model.stage import Work
+from ftrl.synthesis.language_model.stage import Asker, Trail, Work
 from ftrl.synthesis.pipeline.stage import Item, Stage, StageSpec
 
 if TYPE_CHECKING:
@@ -79,62 +79,55 @@ class _Begin:
         self._stage = stage(config)
 
     async def __call__(self, item: Item) -> Any:
-        return await self._stage(Work(item.index, item.attempt, item.given, Totals()))
+        return await self._stage(Work(item.index, item.attempt, item.given, Trail()))
 
 
-def _model(config: SynthesisConfig, role: str, stage: str | None = None) -> LanguageModel:
+def _asker(config: SynthesisConfig, stage: str, role: str | None = None, words: str | None = None) -> Asker:
+    """Whom a stage asks: the model of a role, in the words of a prompt, both called like the stage unless said."""
     run = run_of(config)
-    exchanges: Exchanges = ExchangeFolder(exchange_folder(config))
-    if run.replay is not None:
-        exchanges = read_recording(run.replay)
-    return LanguageModel(run.settings(role), exchanges, budget_of(config), stage or role)
+    recording = None if run.replay is None else read_recording(run.replay)
+    exchanges = recording or ExchangeFolder(exchange_folder(config))
+    model = LanguageModel(run.settings(role or stage), exchanges, budget_of(config), stage)
+    part = stage if words else role or stage
+    return Asker(stage, part, model, run.versions(words or part), recording.exchanges if recording else ())
 
 
 def _pose(config: SynthesisConfig) -> Stage:
-    run = run_of(config)
-    words = run.prompt("pose_from_topic" if run.topics is not None else "pose_from_document")
-    return pose.Pose(_model(config, "pose"), words)
+    given = "topic" if run_of(config).topics is not None else "document"
+    return pose.Pose(_asker(config, "pose", words=f"pose_from_{given}"))
 
 
 def _decompose(config: SynthesisConfig) -> Stage:
-    return decompose.Decompose(_model(config, "decompose"), run_of(config).prompt("decompose"))
+    return decompose.Decompose(_asker(config, "decompose"))
 
 
 def _document(config: SynthesisConfig) -> Stage:
-    return document.Document(_model(config, "document"), run_of(config).prompt("document"))
+    return document.Document(_asker(config, "document"))
 
 
 def _integrate(config: SynthesisConfig) -> Stage:
-    return integrate.Integrate(_model(config, "integrate"), run_of(config).prompt("integrate"))
+    return integrate.Integrate(_asker(config, "integrate"))
 
 
 def _scale(config: SynthesisConfig) -> Stage:
-    distracting = _model(config, "distract", "scale")
-    run = run_of(config)
-    words = run.prompt("scale"), run.prompt("distract")
-    return scale.Scale(_model(config, "scale"), distracting, run.scaling, words)
+    return scale.Scale(_asker(config, "scale"), _asker(config, "scale", "distract"), run_of(config).scaling)
 
 
 def _judge(config: SynthesisConfig) -> Stage:
-    return judge.Judge(_model(config, "judge"), run_of(config).prompt("judge"))
+    return judge.Judge(_asker(config, "judge"))
 
 
 def _deploy(config: SynthesisConfig) -> Stage:
     run = run_of(config)
-    prompts = {role: run.prompt(role) for role in ("decompose", "document", "integrate", "scale", "distract", "deploy")}
-    if run.questions is None:
-        prompts["pose"] = run.prompt("pose_from_topic" if run.topics is not None else "pose_from_document")
-    if run.judge:
-        prompts["judge"] = run.prompt("judge")
+    roles = [role for role in ROLES if (role != "pose" or run.questions is None) and (role != "judge" or run.judge)]
     provenance = {
         "generator": "llm",
         "seed": config.seed,
-        "models": {role: run.settings(role).model for role in prompts},
-        "prompts": prompts,
+        "models": {role: run.settings(role).model for role in roles},
         "scaling": run.scaling.model_dump(),
     }
-    distracting = _model(config, "distract", "deploy")
-    return deploy.Deploy(_model(config, "deploy"), distracting, provenance, config.split, prompts["deploy"])
+    distracting = _asker(config, "deploy", "distract", "deploy")
+    return deploy.Deploy(_asker(config, "deploy"), distracting, provenance, config.split)
 
 
 def _ledger(config: SynthesisConfig) -> dict[str, Totals]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ftrl.llm import LanguageModel
 from ftrl.synthesis.document import Toolset
 from ftrl.synthesis.language_model.forms import Form, form_of
-from ftrl.synthesis.language_model.prompts import prompt
-from ftrl.synthesis.language_model.stage import Work, make, steps_text
+from ftrl.synthesis.language_model.stage import Asker, Work, make, steps_text
 from ftrl.synthesis.verify import Rejection
 
 
@@ -22,24 +20,21 @@ class Verdict(Form):
 class Judge:
     """The stage."""
 
-    def __init__(self, model: LanguageModel, words: str) -> None:
-        self._model = model
-        self._words = words
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
 
     async def __call__(self, work: Work[Toolset]) -> Work[Toolset] | Rejection:
         """The same tools, if the judge finds them sound."""
         made = work.product
-        asked = prompt(
-            self._words,
-            Verdict,
-            question=made.decomposition.question,
-            answer=made.decomposition.answer,
-            steps=steps_text(made.decomposition),
-            tools=form_of(made),
-        )
-        judged = await make(self._model, work, asked, Verdict, lambda verdict: verdict, lambda _: None)
+        texts = {
+            "question": made.decomposition.question,
+            "answer": made.decomposition.answer,
+            "steps": steps_text(made.decomposition),
+            "tools": form_of(made),
+        }
+        judged = await make(self._asker, work, Verdict, texts, lambda verdict: verdict, lambda _: None)
         if isinstance(judged, Rejection):
             return judged
         if not judged.product.sound:
             return Rejection("judged_unsound", judged.product.reason)
-        return work.on(made, judged.spent)
+        return work.on(made, judged.trail)

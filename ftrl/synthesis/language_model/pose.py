@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftrl.environments.schema import Scenario
-from ftrl.llm import LanguageModel
 from ftrl.rewards import matches_strict
 from ftrl.synthesis.decompose import LONGEST_ANSWER
 from ftrl.synthesis.finding import Finding, tells
 from ftrl.synthesis.language_model.forms import QuestionForm
 from ftrl.synthesis.language_model.given import Occasion, Posed
-from ftrl.synthesis.language_model.prompts import prompt
-from ftrl.synthesis.language_model.stage import Work, make
+from ftrl.synthesis.language_model.stage import Asker, Work, make
 from ftrl.synthesis.verify import Rejection
 
 _LONGEST_QUESTION = 600
@@ -30,25 +28,21 @@ SHAPES = {
 class Pose:
     """The stage, for runs that are not given questions."""
 
-    def __init__(self, model: LanguageModel, words: str) -> None:
-        self._model = model
-        self._words = words
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
 
     async def __call__(self, work: Work[Occasion]) -> Work[Posed] | Rejection:
         """A question for an occasion."""
         given = work.product
         shape, number = SHAPES[given.scenario], str(given.number)
-        if given.source is not None:
-            asked = prompt(self._words, QuestionForm, shape=shape, number=number, source=given.source)
-        else:
-            asked = prompt(self._words, QuestionForm, shape=shape, number=number, topic=given.topic or "")
+        texts = {"shape": shape, "number": number, "source": given.source or "", "topic": given.topic or ""}
 
         def product(form: QuestionForm) -> Posed:
             question, answer = form.question.strip(), form.answer.strip()
             return Posed(question=question, answer=answer, scenario=given.scenario, source=given.source)
 
         return await make(
-            self._model, work, asked, QuestionForm, product, lambda made: next(question_broken(made), None)
+            self._asker, work, QuestionForm, texts, product, lambda made: next(question_broken(made), None)
         )
 
 

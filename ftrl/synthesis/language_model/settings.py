@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ftrl.llm import ModelSettings
-from ftrl.synthesis.language_model.prompts import CURRENT
+from ftrl.synthesis.language_model.prompts import versions
 from ftrl.synthesis.scale import Scaling
 
 ROLES = ("pose", "decompose", "document", "integrate", "scale", "distract", "judge", "deploy")
@@ -28,7 +28,7 @@ class LanguageModelRun(BaseModel):
     models: dict[str, ModelSettings] = Field(default_factory=dict, description="Models by role.")
     scaling: Scaling = Field(default_factory=Scaling)
     prompts: dict[str, str] = Field(
-        default_factory=dict, description="Versions of prompts by name, where not the current one: deploy: deploy.v1."
+        default_factory=dict, description="Versions of prompts by name, where not the newest: deploy: deploy.v1."
     )
     judge: bool = Field(default=False, description="Have a model look over each toolset before its code is written.")
     budget_tokens: int | None = Field(default=None, ge=1, description="The most tokens this store may cost in all.")
@@ -45,13 +45,15 @@ class LanguageModelRun(BaseModel):
             raise ValueError("give one of --questions, --documents and --topics")
         if unknown := sorted(set(self.models) - set(ROLES)):
             raise ValueError(f"there is no role {', '.join(unknown)}; the roles are {', '.join(ROLES)}")
-        if unknown := sorted(set(self.prompts) - set(CURRENT)):
-            raise ValueError(f"there is no prompt {', '.join(unknown)}; the prompts are {', '.join(CURRENT)}")
+        if unknown := [version for name, version in self.prompts.items() if version not in versions(name)]:
+            raise ValueError(f"there is no prompt {', '.join(unknown)}")
         return self
 
-    def prompt(self, name: str) -> str:
-        """The version of a prompt."""
-        return self.prompts.get(name, CURRENT[name])
+    def versions(self, name: str) -> tuple[str, ...]:
+        """The versions of a prompt that may be asked, the first of them unless only another has its answer recorded."""
+        if name in self.prompts:
+            return (self.prompts[name],)
+        return versions(name) if self.replay is not None else versions(name)[:1]
 
     def settings(self, role: str) -> ModelSettings:
         """The model of a role."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ftrl import storage
 
@@ -27,6 +27,7 @@ class Record:
 
     Attributes:
         last: whether the item was given up with it.
+        sent_back: answers of models that had been asked for again before, by stage and rule.
     """
 
     item: int
@@ -35,6 +36,7 @@ class Record:
     rule: str
     detail: str
     last: bool = False
+    sent_back: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Journal:

@@ -108,9 +108,8 @@ class StoreWriting:
     def _settled(self, item: Item, *, accepted: bool) -> None:
         refused = self._refused.pop(item.index, [])
         for at, one in enumerate(refused, start=1):
-            rule, detail = one.rejection.rule, one.rejection.detail
-            last = at == len(refused) and not accepted
-            self._records.append(Record(item.index, one.attempt, one.stage, rule, detail, last))
+            why, last = one.rejection, at == len(refused) and not accepted
+            self._records.append(Record(item.index, one.attempt, one.stage, why.rule, why.detail, last, why.sent_back))
         self.next = item.index + 1
         self._items += 1
         if self._items >= BLOCK or time.monotonic() - self._since > COMMIT_SECONDS:

@@ -14,7 +14,7 @@ from ftrl.environments import EnvironmentStore
 from ftrl.errors import FtrlError, InputError
 from ftrl.synthesis import synthesize
 from ftrl.synthesis.language_model.prompts import versions
-from tests.synthesis.language_model.scripted_model import question_line
+from tests.synthesis.language_model.scripted_model import Fault, question_line
 
 
 @pytest.fixture
@@ -45,6 +45,14 @@ def test_all_questions_are_used_and_the_report_says_what_they_cost(run, server):
     dollars = (server.input_tokens + 2 * server.output_tokens) / 1e6
     assert f"{server.input_tokens:,}" in result.stdout
     assert f"${dollars / 2:.4f}" in result.stdout
+
+
+def test_the_summary_says_what_was_sent_back_and_why(run, server):
+    server.faults = [
+        Fault(lambda asked: asked.stage == "document" and asked.turns == 2, lambda asked, right: right[:-9])
+    ]
+    result = run()
+    assert "sent back: 2 answer_unreadable" in next(x for x in result.stdout.splitlines() if "document " in x)
 
 
 def test_money_is_said_to_be_unknown_where_no_price_is(run):

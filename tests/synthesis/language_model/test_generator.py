@@ -70,6 +70,29 @@ def test_spending_is_counted_to_the_token_per_stage_and_per_environment(config, 
     assert sum(cost["input"] + cost["output"] for cost in costs) == totals["all"].tokens
 
 
+def test_answers_that_were_sent_back_are_counted_by_stage_and_reason(config, server):
+    server.faults = [
+        Fault(lambda asked: asked.stage == "document" and unmended(asked), lambda asked, right: right[:-9]),
+        Fault(lambda asked: at("deploy", "must return")(asked) and unmended(asked), changed(_asked_first)),
+        Fault(at("scale", "Bridge No. 4?"), lambda asked, right: "no"),
+    ]
+    made = config(SINGLE, SINGLE + 4)
+    report = synthesize(made)
+    counted = {stage.name: stage.sent_back for stage in report.stages if stage.sent_back}
+    assert counted == {
+        "document": {"answer_unreadable": 2},
+        "scale": {"answer_unreadable": 3},
+        "deploy": {"asked_for_first": 1},
+    }
+    (environment,) = EnvironmentStore.open(made.out)
+    assert environment.provenance["sent_back"] == {
+        "document": {"answer_unreadable": 1},
+        "deploy": {"asked_for_first": 1},
+    }
+    (record,) = Journal(made.out).read()
+    assert record.sent_back == {"document": {"answer_unreadable": 1}, "scale": {"answer_unreadable": 3}}
+
+
 def first(asked: Asked) -> bool:
     return asked.seen == 0
 
