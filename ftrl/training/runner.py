@@ -7,17 +7,21 @@ not finished a step for too long, since a trainer that waits for a dead engine w
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
 from omegaconf import DictConfig, OmegaConf
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from ftrl.errors import FtrlError
 from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream
 
 POLL_SECONDS = 1.0
+
+GIVE_BACK_SECONDS = 60.0
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, total steps, the step's metrics) as soon as the driver hears of a step."""
@@ -55,8 +59,19 @@ class StepLog:
 class TrainerActor:
     """Ray actor that holds verl's trainer for one iteration."""
 
-    def run(self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any) -> None:
-        """Train to the end, or from the last checkpoint on."""
+    def run(
+        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any, place: str
+    ) -> None:
+        """Train to the end, or from the last checkpoint on.
+
+        Args:
+            config: verl's configuration.
+            stream: where the prompts come from.
+            order: where each step's prompts are noted.
+            total_steps: steps to train.
+            log: Ray actor that is told each step.
+            place: what the names of the placement groups begin with.
+        """
         import transfer_queue as tq
         from verl.trainer.ppo.v1 import AgentLoopManagerTQ
         from verl.utils.logging_utils import configure_verl_logging
@@ -67,7 +82,7 @@ class TrainerActor:
         OmegaConf.resolve(config)
         tq.init(config.transfer_queue)
         try:
-            trainer = StreamTrainer(config, stream, order, total_steps, log)
+            trainer = StreamTrainer(config, stream, order, total_steps, log, place)
             trainer.init()
             loops = AgentLoopManagerTQ.create(
                 config=config,
@@ -110,7 +125,8 @@ def run_verl(
     options = {"num_cpus": 1, "resources": dict(resources), "runtime_env": {"env_vars": dict(env_vars)}}
     trainer_class: Any = ray.remote(**options)(TrainerActor)
     log, trainer = log_class.remote(), trainer_class.remote()
-    done = trainer.run.remote(config, stream, order, total_steps, log)
+    place = f"ftrl-{uuid.uuid4().hex}-"
+    done = trainer.run.remote(config, stream, order, total_steps, log, place)
     heard, last = 0, time.monotonic()
     try:
         finished = False
@@ -130,3 +146,19 @@ def run_verl(
     finally:
         ray.kill(trainer)
         ray.kill(log)
+        _give_back(place)
+
+
+def _give_back(place: str) -> None:
+    """Remove a trainer's placement groups, and with them its workers: they outlive the actor that made them."""
+    deadline = time.monotonic() + GIVE_BACK_SECONDS
+    while held := [id_ for id_, group in placement_group_table().items() if _is_held(group, place)]:
+        if time.monotonic() > deadline:
+            raise FtrlError("Ray did not give back what the trainer had; run the same command again")
+        for id_ in held:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(id_))))
+        time.sleep(0.2)
+
+
+def _is_held(group: Mapping[str, Any], place: str) -> bool:
+    return str(group["name"]).startswith(place) and group["state"] != "REMOVED"
