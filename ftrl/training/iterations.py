@@ -132,11 +132,11 @@ def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, enviro
     from ftrl.training.runner import TrainerStopped
 
     prompts = run.prompts(number)
-    if not prompts.shares():
+    if not prompts.exist():
         prepare_apart(_stream(config, run, number, policy, environments), prompts)
-    for share in prompts.shares():
-        watcher.note(number, str(share.selected))
-    total = total_steps(config, prompts.count())
+    selected = prompts.selected()
+    watcher.note(number, str(selected))
+    total = total_steps(config, selected.prompts)
     restarts = 0
     while True:
         run.mend(number)

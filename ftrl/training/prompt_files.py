@@ -2,27 +2,25 @@
 
 ::
 
-    PROMPTS/0001/00000.parquet …    the prompts of a share: ``PROMPT_COLUMNS``, in order
-    PROMPTS/0001/share.json         which trajectories they were made of; written last
-    PROMPTS/0002/…                  what was collected later, if training began before (``overlap``)
+    PROMPTS/00000.parquet …    ``PROMPT_COLUMNS``, in order
+    PROMPTS/selected.json      how many there are, and what was left out
 
-The order is a sort by random numbers, too large for memory: rows are spilled to buckets by the numbers' first bits,
-and each bucket is sorted by itself. Whoever reads holds one row group; whoever goes on in the middle opens none that
-lies before.
+The folder is there whole or not at all. The order is a sort by random numbers, too large for memory: rows are spilled
+to buckets by the numbers' first bits, and each bucket is sorted by itself. Whoever reads holds one row group; whoever
+goes on in the middle opens none that lies before.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from ftrl import storage
 from ftrl.training.config import SelectConfig
@@ -38,21 +36,7 @@ EPISODES_PER_BUCKET, MOST_BUCKETS = 1024, 256
 GROUP_ROWS = 128
 """Rows of a row group: what a reader holds."""
 
-SHARE = "share.json"
-
-
-class Share(BaseModel):
-    """Prompts that were made in one go.
-
-    Attributes:
-        parts: names of the trajectory store's parts that they were made of.
-        selected: what became of their snapshots.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    parts: tuple[str, ...]
-    selected: Selected
+SELECTED = "selected.json"
 
 
 class PromptFiles:
@@ -65,25 +49,23 @@ class PromptFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def shares(self) -> list[Share]:
-        """The shares that are whole, in order."""
-        return [Share.model_validate_json((folder / SHARE).read_bytes()) for folder in self._shares()]
+    def exist(self) -> bool:
+        """Whether they have been made."""
+        return self._folder.exists()
 
-    def count(self) -> int:
-        """How many prompts there are."""
-        return sum(share.selected.prompts for share in self.shares())
+    def selected(self) -> Selected:
+        """What became of the iteration's snapshots, its prompts among them."""
+        return Selected.model_validate_json((self._folder / SELECTED).read_bytes())
 
-    def add(self, parts: Iterable[str], episodes: int, rows: Iterable[pa.Table], select: SelectConfig) -> Share:
-        """Make a share of rows (``ROW_COLUMNS``), which may come in any order.
+    def make(self, episodes: int, rows: Iterable[pa.Table], select: SelectConfig) -> Selected:
+        """Make them of rows (``ROW_COLUMNS``), which may come in any order.
 
         Args:
-            parts: names of the store's parts that they are made of.
             episodes: of how many trajectories, about: decides into how many files they go.
             rows: taken once; at most ``SPILL_BYTES`` of them are held.
             select: what is left out.
         """
-        folder = self._folder / f"{len(self._shares()) + 1:04d}"
-        making = folder.with_name(f".{folder.name}.making")
+        making = self._folder.with_name(f".{self._folder.name}.making")
         shutil.rmtree(making, ignore_errors=True)  # of a run that was killed
         making.mkdir(parents=True)
         buckets = [making / f"{number:05d}.rows" for number in range(_buckets(episodes))]
@@ -102,40 +84,24 @@ class PromptFiles:
                 use_dictionary=["environment_id", "data_source"],
             )
             file.unlink()
-        share = Share(
-            parts=tuple(parts), selected=Selected(snapshots=snapshots, prompts=prompts, left_out=dict(left_out))
-        )
-        storage.write_bytes(making / SHARE, share.model_dump_json().encode())
-        making.rename(folder)
-        return share
+        selected = Selected(snapshots=snapshots, prompts=prompts, left_out=dict(left_out))
+        storage.write_bytes(making / SELECTED, selected.model_dump_json(indent=2).encode())
+        making.rename(self._folder)
+        return selected
 
-    def read(self, skip: int = 0, more: Callable[[], bool] = lambda: False) -> Iterator[pa.Table]:
+    def read(self, skip: int = 0) -> Iterator[pa.Table]:
         """Prompts, a row group at a time, in order.
 
         Args:
             skip: how many from the beginning are left out; none of the row groups before is read.
-            more: called at the end of the last share; whether there is one more now.
         """
-        done = 0
-        while True:
-            folders = self._shares()[done:]
-            for folder in folders:
-                for file in sorted(folder.glob("*.parquet")):
-                    with pq.ParquetFile(file, pre_buffer=False) as content:
-                        if skip >= content.metadata.num_rows:
-                            skip -= content.metadata.num_rows
-                            continue
-                        for group in range(content.num_row_groups):
-                            rows = content.metadata.row_group(group).num_rows
-                            if skip < rows:
-                                yield content.read_row_group(group, use_threads=False).slice(skip)
-                            skip = max(0, skip - rows)
-            done += len(folders)
-            if not more():
-                return
-
-    def _shares(self) -> list[Path]:
-        return sorted(file.parent for file in self._folder.glob(f"[0-9]*/{SHARE}"))
+        for file in sorted(self._folder.glob("*.parquet")):
+            with pq.ParquetFile(file, pre_buffer=False) as content:
+                for group in range(content.num_row_groups):
+                    rows = content.metadata.row_group(group).num_rows
+                    if skip < rows:
+                        yield content.read_row_group(group, use_threads=False).slice(skip)
+                    skip = max(0, skip - rows)
 
 
 def _rows(file: Path, columns: Sequence[str] | None = None) -> pa.Table:

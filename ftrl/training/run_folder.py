@@ -5,7 +5,7 @@
     RUN/config.yaml                     the run's settings; a run goes on only with the same ones
     RUN/environments/                   the tasks, if they came as a published-format file
     RUN/trajectories/                   one trajectory store; an iteration's episodes carry its number
-    RUN/iteration-N/prompts/            what is trained on, tokenised, in order; and what was left out (share.json)
+    RUN/iteration-N/prompts/            what is trained on, tokenised, in order; and what was left out
     RUN/iteration-N/checkpoints/        verl's checkpoints, each with the stream's position
     RUN/iteration-N/metrics.jsonl       one line a training step
     RUN/iteration-N/order.jsonl         the same steps: [trajectory, step of it] of every prompt

@@ -10,18 +10,17 @@ epochs and restarts read it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import PurePath
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ftrl.errors import FtrlError, InputError
+from ftrl.errors import FtrlError
 from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
-from ftrl.training.prompt_files import PromptFiles, Share
-from ftrl.training.selection import flat_tasks
+from ftrl.training.prompt_files import PromptFiles
+from ftrl.training.selection import Selected, flat_tasks
 from ftrl.training.snapshot_rows import UNREAD, SnapshotTokeniser, StreamSettings
 
 EPISODES_AT_ONCE = 32
@@ -31,35 +30,25 @@ Batch = dict[str, "np.ndarray[Any, np.dtype[Any]]"]
 """Column name → object array with one value per prompt, as verl takes it."""
 
 
-def prepare(settings: StreamSettings, prompts: PromptFiles) -> Share | None:
-    """Make prompts of what the store has of the iteration and ``prompts`` lacks.
-
-    Returns:
-        The new share, or nothing if the store has nothing new.
+def prepare(settings: StreamSettings, prompts: PromptFiles) -> Selected:
+    """Make the prompts of an iteration.
 
     Raises:
-        InputError: the trajectories are of a provider's model, without tokens; or the store no longer has parts of
-            which prompts were made.
+        InputError: the trajectories are of a provider's model, without tokens.
     """
     store = TrajectoryStore.open(settings.trajectories)
     store.refuse_without_tokens(settings.iteration)
-    paths = {PurePath(path).name: path for path in store.parts(iteration=settings.iteration)}
-    known = {name for share in prompts.shares() for name in share.parts}
-    if known - paths.keys():
-        raise InputError(
-            "the trajectory store was compacted or changed while it was trained on; start the iteration again: remove "
-            f"the prompts and the checkpoints of iteration {settings.iteration}",
-            file=settings.trajectories,
-        )
-    new = {name: path for name, path in paths.items() if name not in known}
-    if not new:
-        return None
     flat = flat_tasks(store, settings.iteration) if settings.select.drop_flat_tasks else frozenset()
-    return prompts.add(new, store.count(settings.iteration), _rows(settings, flat, list(new.values())), settings.select)
+    rows = _rows(settings, flat, store.parts(iteration=settings.iteration))
+    return prompts.make(store.count(settings.iteration), rows, settings.select)
 
 
-def prepare_apart(settings: StreamSettings, prompts: PromptFiles) -> None:
-    """``prepare`` in a process of its own, which takes Ray Data's log and memory with it.
+def prepare_apart(
+    settings: StreamSettings,
+    prompts: PromptFiles,
+    prepare: Callable[[StreamSettings, PromptFiles], object] = prepare,
+) -> None:
+    """``prepare``, or another maker of prompts, in a process of its own, which takes Ray Data's log and memory with it.
 
     Raises:
         FtrlError: see there.
@@ -86,7 +75,7 @@ def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> I
         fn_constructor_args=(settings, flat),
         batch_size=EPISODES_AT_ONCE,
         batch_format="pyarrow",
-        concurrency=(1, settings.tokenisers),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=settings.tokenisers),
     )
     yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
 

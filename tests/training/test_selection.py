@@ -105,34 +105,24 @@ def in_pieces(rows: pa.Table, size: int) -> list[pa.Table]:
 
 @pytest.mark.parametrize("episodes", [10, 20_000])
 def test_prompts_on_disk_are_sorted_whatever_the_number_of_files(episodes: int, tmp_path: Path) -> None:
-    rows, prompts = table(1000), PromptFiles(tmp_path)
-    prompts.add(["part"], episodes, in_pieces(rows, 64), SelectConfig())
+    rows, prompts = table(1000), PromptFiles(tmp_path / "prompts")
+    prompts.make(episodes, in_pieces(rows, 64), SelectConfig())
     expected = rows.sort_by("order")["trajectory_id"].to_pylist()
     assert read(prompts) == expected
     for skip in (0, 1, 127, 128, 500, 999, 1000, 2000):
         assert read(prompts, skip) == expected[skip:]
 
 
-def test_a_share_that_was_cut_off_is_no_share_and_is_made_again(tmp_path: Path) -> None:
-    prompts = PromptFiles(tmp_path)
+def test_what_was_cut_off_is_not_there_and_is_made_again(tmp_path: Path) -> None:
+    prompts = PromptFiles(tmp_path / "prompts")
 
     def dying() -> Any:
         yield table(100)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prompts.add(["part"], 10, dying(), SelectConfig())
-    assert prompts.shares() == []
-    assert read(prompts) == []
-    prompts.add(["part"], 10, [table(100)], SelectConfig())
-    assert prompts.count() == len(read(prompts)) == 100
-
-
-def test_a_later_share_comes_after_the_earlier_ones(tmp_path: Path) -> None:
-    prompts = PromptFiles(tmp_path)
-    prompts.add(["first"], 10, [table(50, seed=1)], SelectConfig())
-    first = read(prompts)
-    prompts.add(["second"], 10, [table(50, seed=2)], SelectConfig())
-    assert read(prompts)[:50] == first
-    assert prompts.count() == 100
-    assert [share.parts for share in prompts.shares()] == [("first",), ("second",)]
+        prompts.make(10, dying(), SelectConfig())
+    assert not prompts.exist()
+    prompts.make(10, [table(100)], SelectConfig())
+    assert prompts.exist()
+    assert prompts.selected().prompts == len(read(prompts)) == 100

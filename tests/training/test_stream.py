@@ -81,14 +81,14 @@ def ray() -> Iterator[Any]:
 
 def prompts_of(settings: StreamSettings, folder: Path) -> PromptFiles:
     prompts = PromptFiles(folder)
-    assert prepare(settings, prompts) is not None
+    prepare(settings, prompts)
     return prompts
 
 
 @pytest.fixture(scope="module")
 def prompts(settings: StreamSettings, tmp_path_factory: pytest.TempPathFactory) -> PromptFiles:
     """All of them, of all twelve tasks."""
-    return prompts_of(settings, tmp_path_factory.mktemp("prompts"))
+    return prompts_of(settings, tmp_path_factory.mktemp("made") / "prompts")
 
 
 def rows(stream: PromptStream, batches: int | None = None) -> list[tuple[str, int]]:
@@ -111,7 +111,7 @@ def test_every_step_of_every_trajectory_becomes_one_prompt(settings: StreamSetti
     for batch in PromptStream(prompts, 1):
         seen[batch["trajectory_id"][0], batch["step"][0]] = (batch["unsolved"][0], batch["solve_rate"][0])
     assert seen.keys() == expected.keys()
-    assert len(seen) == prompts.count()
+    assert len(seen) == prompts.selected().prompts
     for key, (unsolved, solve_rate) in seen.items():
         assert json.loads(unsolved) == expected[key].unsolved
         assert solve_rate == expected[key].solve_rate
@@ -164,13 +164,12 @@ def test_prompts_over_the_limit_are_left_out_and_counted_exactly(
 ) -> None:
     lengths = [len(batch["prompt_ids"][0]) for batch in PromptStream(prompts, 1)]
     limit = sorted(lengths)[len(lengths) // 2]
-    limited = prompts_of(replace(settings, max_prompt_tokens=limit), tmp_path)
+    limited = prompts_of(replace(settings, max_prompt_tokens=limit), tmp_path / "limited")
     kept = [len(batch["prompt_ids"][0]) for batch in PromptStream(limited, 1)]
     assert sorted(kept) == sorted(n for n in lengths if n <= limit)
-    assert limited.count() == len(kept)
-    [share] = limited.shares()
-    assert share.selected.left_out == {"over-long": len(lengths) - len(kept)}
-    assert share.selected.snapshots == len(lengths)
+    assert limited.selected().prompts == len(kept)
+    assert limited.selected().left_out == {"over-long": len(lengths) - len(kept)}
+    assert limited.selected().snapshots == len(lengths)
 
 
 def test_only_tasks_whose_samples_differ_are_trained_on_if_that_is_asked_for(
@@ -192,8 +191,7 @@ def test_only_tasks_whose_samples_differ_are_trained_on_if_that_is_asked_for(
     kept = {batch["environment_id"][0] for batch in PromptStream(selected, 1)}
     assert kept == {one.environment_id for one in first} - {first[0].environment_id}
     steps = sum(batch["environment_id"][0] == first[0].environment_id for batch in PromptStream(prompts, 1))
-    [share] = selected.shares()
-    assert share.selected.left_out == {"task without variance": 2 * steps}
+    assert selected.selected().left_out == {"task without variance": 2 * steps}
 
 
 def test_equal_states_of_a_task_are_trained_on_once_if_that_is_asked_for(
@@ -207,10 +205,4 @@ def test_equal_states_of_a_task_are_trained_on_once_if_that_is_asked_for(
     asked = replace(settings, trajectories=twice.path, select=SelectConfig(drop_repeated_states=True))
     selected = prompts_of(asked, tmp_path / "prompts")
     assert sorted(rows(PromptStream(selected, 1))) == sorted(rows(PromptStream(prompts, 1)))
-    [share] = selected.shares()
-    assert share.selected.left_out == {"repeated state": prompts.count()}
-
-
-def test_what_is_there_already_is_not_made_again(settings: StreamSettings, prompts: PromptFiles) -> None:
-    assert prepare(settings, prompts) is None
-    assert len(prompts.shares()) == 1
+    assert selected.selected().left_out == {"repeated state": prompts.selected().prompts}
