@@ -21,6 +21,14 @@ ModelOption = Annotated[
 MaxTurnsOption = Annotated[int, typer.Option(help="Assistant turns of an episode at most.")]
 ResponseOption = Annotated[int, typer.Option("--max-response-tokens", help="Tokens of one assistant turn at most.")]
 ThinkingOption = Annotated[bool, typer.Option("--thinking", help="Let the model think, where its template knows how.")]
+ParserOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What reads the calls of a model of your own: qwen, llama31, or a parser of vLLM's by name (hermes, "
+        "llama3_json, qwen3_coder, mistral, pythonic, …); the profile's, for the Qwen family, if left out.",
+    ),
+]
 LimitOption = Annotated[int | None, typer.Option(help="Only the first so many tasks.")]
 EnginesOption = Annotated[int, typer.Option(help="vLLM engines side by side, each with its own copy of the model.")]
 TensorOption = Annotated[int, typer.Option("--tensor-parallel", help="GPUs that share one copy of the model.")]
@@ -62,6 +70,7 @@ EVALUATION: Mapping[str, tuple[Any, Any]] = {
     "temperature": (Annotated[float, typer.Option(help="0 takes the likeliest token.")], 0.0),
     "max_response_tokens": (ResponseOption, 1024),
     "thinking": (ThinkingOption, False),
+    "parser": (ParserOption, None),
     "limit": (LimitOption, None),
     "engines": (EnginesOption, 1),
     "tensor_parallel": (TensorOption, 1),

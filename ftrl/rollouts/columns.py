@@ -25,6 +25,7 @@ TRAJECTORY_COLUMNS = pa.schema(
         pa.field("iteration", pa.int32(), nullable=False),
         pa.field("sample", pa.int32(), nullable=False),
         pa.field("seed", pa.int64()),
+        pa.field("parser", pa.string()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("messages", pa.string(), nullable=False),
         pa.field("calls", pa.string(), nullable=False),
@@ -73,7 +74,7 @@ TRAJECTORY_COLUMNS = pa.schema(
 )
 """One row a trajectory. ``messages`` and ``calls`` hold JSON text (lists of objects)."""
 
-FEW_VALUES = ("run", "environment_id", "policy", "weights", "status")
+FEW_VALUES = ("run", "environment_id", "policy", "weights", "parser", "status")
 """Columns in which values repeat, worth a dictionary."""
 
 

@@ -87,6 +87,7 @@ async def run_episode(
         iteration=key.iteration,
         sample=key.sample,
         seed=seed,
+        parser=settings.parser,
         status=status,
         messages=tuple(episode.messages),
         calls=tuple(episode.calls),
@@ -154,9 +155,11 @@ class _Episode:
             self.usage = self.usage.plus(generation.usage)
 
     def _read(self, generation: Generation) -> list[ParsedResponse]:
-        """The turn as each profile reads it; calls that a provider names are the same to all."""
+        """The turn as each profile reads it; what a provider or the settings' parser reads is the same to all."""
         if generation.response is not None:
             return [_speakable(generation.response)] * len(self._boards)
+        if self._settings.parser is not None:
+            raise FtrlError(f"the parser '{self._settings.parser}' reads tokens, and this policy has only text")
         return [_speakable(board.profile.parser(generation.text)) for board in self._boards]
 
     def _last_words(self, generation: Generation) -> TrajectoryStatus:

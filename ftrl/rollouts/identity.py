@@ -11,6 +11,7 @@ from ftrl.rollouts.fleet import vllm_runs_on_cpu
 from ftrl.rollouts.providers import WITHOUT_SEEDS, is_provider, model_settings
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.trajectory import PolicyIdentity
+from ftrl.tool_calls import check_parser
 
 
 def identify(config: CollectConfig) -> PolicyIdentity:
@@ -25,6 +26,8 @@ def identify(config: CollectConfig) -> PolicyIdentity:
         provider = config.model.partition("/")[0]
         if config.episode.thinking:
             raise InputError("--thinking is for chat templates; for a provider's model, give --reasoning-effort")
+        if config.episode.parser is not None:
+            raise InputError("a provider names its models' calls itself; --parser is for a model of your own")
         if seeded and provider in WITHOUT_SEEDS:
             raise InputError(f"the provider {provider} takes no seeds; leave --seed out")
         try:
@@ -37,4 +40,6 @@ def identify(config: CollectConfig) -> PolicyIdentity:
         raise InputError("--reasoning-effort is for providers' models; for a model of your own, give --thinking")
     if seeded and vllm_runs_on_cpu():
         raise InputError("vLLM's CPU build dies of seeds; leave --seed out")
+    if config.episode.parser is not None:
+        check_parser(config.episode.parser)
     return PolicyIdentity(name=config.model, weights=weights_hash(config.model))

@@ -31,8 +31,8 @@ class Generation:
     Attributes:
         text: without end-of-turn marks.
         tokens: what was sampled; ``None`` for a policy without tokens.
-        response: the turn taken apart, where the provider itself names the calls; else every profile reads ``text``
-            with its own parser.
+        response: the turn taken apart, where the provider itself or the settings' parser names the calls; else every
+            profile reads ``text`` with its own parser.
         usage: what the turn took; ``None`` where that is not known.
         context_ended: whether the turn was cut off because the context was full, not by its own limit.
     """

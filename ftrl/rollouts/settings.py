@@ -30,6 +30,11 @@ class EpisodeSettings(Settings):
         description="Scoring profile whose parser reads the calls and whose ticks the snapshots follow; "
         "scored is under every profile.",
     )
+    parser: str | None = Field(
+        default=None,
+        description="Parser that reads the calls for all profiles: qwen or llama31, as published, or one of vLLM's by "
+        "its own name. If left out, each profile reads with its own, which is the Qwen family's.",
+    )
     seed: int | None = Field(
         default=None,
         ge=0,

@@ -2,7 +2,8 @@
 
 A conversation remembers its tokens. If the template writes the next prompt as the text so far plus something new -
 it does unless it rewrites the model's own turn - the tokens so far are used as they are and only the new part is
-tokenised; ``AssistantTokens.kept_tokens`` says how many. Otherwise the whole prompt is tokenised anew.
+tokenised; ``AssistantTokens.kept_tokens`` says how many. Otherwise the whole prompt is tokenised anew: where thinking
+is dropped, where a call is not spelled as the template spells it, where text beside a call is lost.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ftrl.rollouts.policy import ContextFull, Generation
-from ftrl.rollouts.prompts import render_prompt, tokenise
+from ftrl.rollouts.policy import ContextFull, EngineFault, Generation
+from ftrl.rollouts.prompts import TemplateRefused, check_tools_are_shown, render_prompt, tokenise
 from ftrl.rollouts.settings import EpisodeSettings
 from ftrl.rollouts.trajectory import AssistantTokens, Usage
+from ftrl.tool_calls import ParsedResponse, ParserFailed, TurnReader
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class TokenConversation:
         tools: OpenAI function schemas on offer.
         settings: of the episode.
         seed: of its sampling, if it is to have one.
+
+    Raises:
+        InputError: the parser of the settings does not fit the model.
     """
 
     def __init__(
@@ -72,12 +77,13 @@ class TokenConversation:
         self._tools = tools
         self._settings = settings
         self._seed = seed
+        self._reader = TurnReader(settings.parser, sampler.tokenizer, tools) if settings.parser else None
         self._text = ""
         self._ids: list[int] = []
 
     async def generate(self, messages: Sequence[Mapping[str, Any]], most_tokens: int | None = None) -> Generation:
         """The next assistant turn; see ``Conversation``."""
-        text = render_prompt(self._sampler.tokenizer, messages, self._tools, thinking=self._settings.thinking)
+        text = self._render(messages)
         prompt, kept = self._tokenise(text)
         room = self._sampler.max_model_len - len(prompt)
         if room < 1:
@@ -99,7 +105,26 @@ class TokenConversation:
         cut = sampled.finish_reason == "length" and room < most
         usage = Usage(input=len(prompt), output=len(sampled.token_ids))
         said = decode(list(sampled.token_ids), skip_special_tokens=True)
-        return Generation(said, tokens, usage=usage, context_ended=cut)
+        response = self._read(sampled, thinking=text.rstrip().endswith("<think>"))
+        return Generation(said, tokens, response, usage, context_ended=cut)
+
+    def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        try:
+            text = render_prompt(self._sampler.tokenizer, messages, self._tools, thinking=self._settings.thinking)
+        except TemplateRefused as error:
+            raise EngineFault(str(error)) from error
+        if not self._ids:
+            check_tools_are_shown(text, self._tools)
+        return text
+
+    def _read(self, sampled: Sampled, *, thinking: bool) -> ParsedResponse | None:
+        """The turn taken apart by the parser of the settings, if they name one."""
+        if self._reader is None:
+            return None
+        try:
+            return self._reader.read(sampled.token_ids, ended=sampled.finish_reason == "stop", thinking=thinking)
+        except ParserFailed as error:
+            raise EngineFault(str(error)) from error
 
     def _tokenise(self, text: str) -> tuple[list[int], int]:
         tokenizer = self._sampler.tokenizer

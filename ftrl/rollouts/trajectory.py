@@ -130,6 +130,8 @@ class Trajectory(Record):
         iteration: the round of training whose policy spoke.
         sample: 0-based number among the episodes of one environment in one iteration.
         seed: the seed of its sampling; null where the engine takes none.
+        parser: name of the parser that read the calls for all profiles; null where each read with its own, or where
+            a provider named them.
         messages: the conversation in OpenAI chat format, first user message included.
         calls: in the order in which they were made.
         turns: the tokens of each assistant turn; empty for a policy without tokens.
@@ -145,6 +147,7 @@ class Trajectory(Record):
     iteration: int = Field(ge=0)
     sample: int = Field(ge=0)
     seed: int | None = None
+    parser: str | None = None
     status: TrajectoryStatus
     messages: tuple[dict[str, Json], ...]
     calls: tuple[TrajectoryCall, ...] = ()

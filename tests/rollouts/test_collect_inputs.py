@@ -71,6 +71,7 @@ def test_going_on_as_another_run_is_refused(config: CollectConfig, finished: Tra
         ("episode", EpisodeSettings(reasoning_effort="low"), "is for providers' models"),
         ("tasks", "/nowhere.jsonl", "no such file"),
         ("episode", EpisodeSettings(profile="generous"), "no scoring profile 'generous'"),
+        ("episode", EpisodeSettings(parser="generous"), "no parser 'generous'; choose qwen, llama31 or one of vLLM's"),
     ],
 )
 def test_bad_input_is_refused_and_leaves_nothing_behind(
@@ -84,7 +85,7 @@ def test_bad_input_is_refused_and_leaves_nothing_behind(
 def test_seeds_are_refused_where_they_would_kill_the_engine(
     config: CollectConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftrl.rollouts.collection.vllm_runs_on_cpu", lambda: True)
+    monkeypatch.setattr("ftrl.rollouts.identity.vllm_runs_on_cpu", lambda: True)
     with pytest.raises(InputError, match="CPU build dies of seeds"):
         collect(config.model_copy(update={"episode": EpisodeSettings(seed=1)}), display=False)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from ftrl.rollouts import (
 from ftrl.rollouts.policy import EngineLost
 from ftrl.rollouts.prompts import tokenise
 from ftrl.rollouts.vllm_policy import VllmPolicy
+from tests.rollouts.recorded_engine import RecordedEngine
 
 pytest.importorskip("vllm")
 
@@ -29,35 +28,6 @@ def tokenizer(tiny: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(tiny)
-
-
-@dataclass
-class RecordedEngine:
-    """Speaks vLLM's interface, and samples what it is told to: the tokens of ``texts``, or ``sampled`` (by turn)."""
-
-    tokenizer: Any
-    texts: Sequence[str]
-    max_model_len: int = 2048
-    failure: Exception | None = None
-    errored: bool = False
-    sampled: dict[int, list[int]] = field(default_factory=dict)
-    prompts: list[list[int]] = field(default_factory=list)
-
-    @property
-    def model_config(self) -> Any:
-        return SimpleNamespace(max_model_len=self.max_model_len)
-
-    async def generate(self, prompt: Any, parameters: Any, request_id: str) -> AsyncIterator[Any]:
-        if self.failure is not None:
-            raise self.failure
-        assert parameters.seed is None, "a seed kills the CPU engine"
-        self.prompts.append(prompt["prompt_token_ids"])
-        turn = len(self.prompts) - 1
-        ids = self.sampled.get(turn) or tokenise(self.tokenizer, self.texts[turn])
-        reason = "stop" if len(ids) <= parameters.max_tokens else "length"
-        ids = ids[: parameters.max_tokens]
-        logprobs = [{token: SimpleNamespace(logprob=-1.5)} for token in ids]
-        yield SimpleNamespace(outputs=[SimpleNamespace(token_ids=ids, logprobs=logprobs, finish_reason=reason)])
 
 
 Converse = Callable[..., Trajectory]

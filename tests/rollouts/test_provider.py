@@ -404,6 +404,11 @@ def test_seeds_are_refused_where_the_provider_takes_none(bench: Bench) -> None:
         bench.collect("anthropic/some", episode=EpisodeSettings(seed=1))
 
 
+def test_a_parser_is_refused_where_the_provider_names_the_calls(bench: Bench) -> None:
+    with pytest.raises(InputError, match="a provider names its models' calls itself"):
+        bench.collect(episode=EpisodeSettings(parser="hermes"))
+
+
 def test_a_run_that_is_killed_goes_on_without_loss_or_doubles(bench: Bench, server: ChatServer, tmp_path: Path) -> None:
     def answer(request: dict[str, Any]) -> Reply:
         time.sleep(0.002)

@@ -40,7 +40,8 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def episodes(play: Play) -> list[Trajectory]:
     """Three samples of one task, with tokens."""
     tokens = AssistantTokens(prompt_tokens=7, token_ids=(1, 2), logprobs=(-0.5, -1.25), finish_reason="stop")
-    return [play(sample=sample).model_copy(update={"turns": (tokens, tokens)}) for sample in range(3)]
+    more = {"turns": (tokens, tokens), "parser": "hermes"}
+    return [play(sample=sample).model_copy(update=more) for sample in range(3)]
 
 
 def begun(path: str) -> TrajectoryStore:
