@@ -84,11 +84,11 @@ def _iteration(run: Training, number: int) -> TrainingIteration:
     charts = []
     for title, about, lines in CHARTS:
         series = [one for label, names in lines.items() if (one := _series(rows, names, label)) is not None]
+        named.update(one.metric for one in series)
         if title == "Reward":
             series = _named_by_profile(series, run.config.reward.profile)
         if series:
             charts.append(Chart(title=title, about=about, series=tuple(series)))
-            named.update(one.metric for one in series)
     others = sorted({metric for row in rows for metric in row} - named - {"step", "total"})
     return TrainingIteration(
         label=f"{run.label}, iteration {number}",

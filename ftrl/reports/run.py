@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +129,8 @@ def open_run_folder(path: str, *, tasks: Iterable[str] = (), evaluations: Iterab
     training = [_training(path, folder) for folder in parts.training]
     found = [folder for folder in parts.evaluations if storage.exists(storage.join(folder, "results.json"))]
     given = [folder.rstrip("/") for folder in evaluations]
-    finished = [Evaluated(_label(path, folder), open_run(folder)) for folder in dict.fromkeys([*found, *given])]
+    labels = _labels(path, list(dict.fromkeys([*found, *given])))
+    finished = [Evaluated(label, open_run(folder)) for folder, label in labels.items()]
     finished.sort(key=lambda one: trained_iteration(one.stored.model))  # stable: else as they were given
     return Run(
         path=path,
@@ -184,8 +185,18 @@ def _sets(label: str, kind: str, path: str) -> Iterator[EpisodeSet]:
             yield EpisodeSet(name, kind, store, collection)
 
 
-def _label(run: str, folder: str) -> str:
-    """A part's name: its path below the run, without what all of its kind are called."""
-    inside = folder.rstrip("/").removeprefix(run.rstrip("/")).strip("/")
-    names = [name for name in inside.split("/") if name not in ("", "evaluation", "trajectories")]
-    return "/".join(names) or folder.rstrip("/").rsplit("/", 1)[-1]
+def _label(run: str, folder: str, keep: int = 1) -> str:
+    """A part's name: its path below the run, without what all of its kind are called; of a folder elsewhere its end."""
+    below = folder.removeprefix(run + "/") if folder.startswith(run + "/") else ""
+    names = [name for name in below.split("/") if name not in ("", "evaluation", "trajectories")]
+    return "/".join(names or folder.rstrip("/").split("/")[-keep:])
+
+
+def _labels(run: str, folders: Sequence[str]) -> dict[str, str]:
+    """Folder → its name; of folders elsewhere as much of their ends as tells them apart."""
+    labels: dict[str, str] = {}
+    for keep in range(1, 1 + max((folder.count("/") for folder in folders), default=0)):
+        labels = {folder: _label(run, folder, keep) for folder in folders}
+        if len(set(labels.values())) == len(folders):
+            break
+    return labels
