@@ -151,7 +151,7 @@ class _Deploying:
         ]
         near = [self._tool.call(replace(fact, given=other)) for fact in self._own for other in self._other_turns(fact)]
         if not style.shapes and is_short(self._tool):
-            values = {subject.argument: table[subject][relations[0].key] for subject in subjects}
+            values = {subject.arguments[0]: table[subject][relations[0].key] for subject in subjects}
             return Deployment(table_source(self._tool, values, rng), tuple(calls))
         return Deployment(lookup_source(self._tool, table, rng), tuple(calls), self._unlike_golden(near))
 

@@ -58,22 +58,33 @@ def document(relation: Relation, style: Style, rng: Random, needs: AbstractSet[R
         "kind": kind,
         "a_kind": a_kind,
         "its": called,
-        "called": called[:1].upper() + called[1:],
         "what": _answer(relation),
     }
     description = rng.choice(_DESCRIPTIONS).format(**words)
     if style.long_documents:
         more = _MORE[:2] if relation.subject.numbered else _MORE
         description += rng.choice(_MORE_OF_QUERIES if relation.query else more).format(**words)
-    subject = Parameter(
-        name=rng.choice(relation.subject.parameters),
-        type="integer" if relation.subject.numbered else "string",
-        description=rng.choice(_PARAMETER_DESCRIPTIONS).format(**words),
-        role=Role.SUBJECT,
-    )
+    subject = _subject(relation.subject, rng)
     if relation.query is not None and relation.query.take is Take.DAYS:
-        subject = replace(subject, description="A date, written YYYY-MM-DD.")
-    return ToolDocument(name, description, (relation,), (subject, *_given(relation, needs, rng)))
+        subject = (replace(subject[0], description="A date, written YYYY-MM-DD."),)
+    return ToolDocument(name, description, (relation,), (*subject, *_given(relation, needs, rng)))
+
+
+def _subject(kind: Kind, rng: Random) -> tuple[Parameter, ...]:
+    """The parameters that say which member of a kind is asked about."""
+    made: list[Parameter] = []
+    for part in kind.keys or (kind,):
+        names = [name for name in part.parameters if name not in {parameter.name for parameter in made}]
+        words = {"kind": part.noun, "its": part.called, "called": part.called[:1].upper() + part.called[1:]}
+        made.append(
+            Parameter(
+                name=rng.choice(names),
+                type="integer" if part.numbered else "string",
+                description=rng.choice(_PARAMETER_DESCRIPTIONS).format(**words),
+                role=Role.KEY if made else Role.SUBJECT,
+            )
+        )
+    return tuple(made)
 
 
 def _given(relation: Relation, needs: AbstractSet[Role], rng: Random) -> tuple[Parameter, ...]:

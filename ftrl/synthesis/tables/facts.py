@@ -26,6 +26,8 @@ class Kind:
         person: whether members are asked for with "who".
         called: what their names are: name, title, number, e-mail …
         numbered: whether members have whole numbers for names.
+        keys: what a member is told by, where it takes several things together: an order and a product. A tool takes
+            each by a parameter of its own.
     """
 
     noun: str
@@ -36,6 +38,7 @@ class Kind:
     person: bool = False
     called: str = "name"
     numbered: bool = False
+    keys: tuple[Kind, ...] = ()
 
     def dress(self, syllables: tuple[str, ...]) -> str:
         """The name that these syllables make for a member of this kind."""
@@ -187,16 +190,26 @@ class Relation:
 
 @dataclass(frozen=True)
 class Entity:
-    """One thing that can be asked about; ``number`` tells it from others of its kind, and so does its name."""
+    """One thing that can be asked about; ``number`` tells it from others of its kind, and so does its name.
+
+    Where it takes several things together to tell one, ``parts`` are their names.
+    """
 
     kind: Kind
     number: int
     name: str
+    parts: tuple[str, ...] = ()
 
     @property
-    def argument(self) -> str | int:
-        """The entity as a tool takes it."""
-        return int(self.name) if self.kind.numbered else self.name
+    def arguments(self) -> tuple[str | int, ...]:
+        """The entity as a tool takes it: a value for each parameter that says which one is meant."""
+        if self.kind.keys:
+            return tuple(map(_argument, self.kind.keys, self.parts))
+        return (_argument(self.kind, self.name),)
+
+
+def _argument(kind: Kind, name: str) -> str | int:
+    return int(name) if kind.numbered else name
 
 
 @dataclass(frozen=True)

@@ -74,24 +74,24 @@ def integrate(decomposition: Decomposition, documents: tuple[ToolDocument, ...],
 def can_share(document: ToolDocument) -> bool:
     """Whether the tool only looks up, so that it can look up other things as well."""
     takes = {parameter.role for parameter in document.parameters}
-    return document.relation.query is None and takes <= {Role.SUBJECT, Role.FIELD}
+    return document.relation.query is None and takes <= {Role.SUBJECT, Role.KEY, Role.FIELD}
 
 
 def register(relations: tuple[Relation, ...], document: ToolDocument, rng: Random) -> ToolDocument:
     """The document of a tool that knows several relations of one kind, by a parameter that says which is wanted."""
     kind = relations[0].subject.noun
-    subject, *_ = document.parameters
     name = document.name
     if len(document.relations) == 1:
         name = f"{kind.replace(' ', '_')}_{rng.choice(_REGISTERS)}"
     merged = replace(document, name=name, relations=relations)
     fields = sorted(merged.field_of(relation) for relation in relations)
     text = rng.choice(_OF_FIELDS).format(kind=kind)
-    taken = [one for one in _FIELDS if one != subject.name]
+    subject = document.subject
+    taken = [one for one in _FIELDS if one not in {parameter.name for parameter in subject}]
     field = Parameter(rng.choice(taken), "string", text, enum=tuple(fields), role=Role.FIELD)
     known = ", ".join(one.replace("_", " ") for one in fields)
     description = f"{rng.choice(_DESCRIPTIONS).format(a_kind=a(kind))} It knows: {known}."
-    return replace(merged, description=description, parameters=(subject, field))
+    return replace(merged, description=description, parameters=(*subject, field))
 
 
 def _fits(document: ToolDocument, other: ToolDocument) -> bool:

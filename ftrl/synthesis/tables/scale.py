@@ -155,7 +155,7 @@ def _retype(tool: ToolDocument, decomposition: Decomposition, style: Style, rng:
         return tool.with_parameter(replace(subject, type="object", description=text, form=Form.NAMES, parts=parts))
     asked = sum(step.fact.relation in tool.relations for step in decomposition.steps)
     # One call with two names would bring two answers, of which only one is paid.
-    if asked <= 1 and query is None and not kind.numbered:
+    if asked <= 1 and query is None and not kind.numbered and not kind.keys:
         name = subject.name if subject.name.endswith("s") else f"{subject.name}s"
         text = f"{subject.description.rstrip('.')}; one or several, {MOST_AT_ONCE} at most."
         return tool.with_parameter(replace(subject, name=name, type="array", description=text, form=Form.LIST))
@@ -170,7 +170,8 @@ def _expand(tool: ToolDocument, style: Style, rng: Random) -> ToolDocument:
     query = tool.relation.query
     if query is not None and query.take is Take.DAYS:
         return tool
-    plain = tool.relation.subject.numbered or subject.form is not Form.PLAIN
+    kind = tool.relation.subject
+    plain = kind.numbered or kind.keys or subject.form is not Form.PLAIN
     possible = [DETAIL] if plain else [IGNORE_CASE, DETAIL]
     lists = query is not None and query.take.lists
     if len(answers) == 1 and not lists and tool.parameter(Role.STATISTIC) is None:

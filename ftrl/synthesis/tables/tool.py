@@ -14,6 +14,8 @@ class Role(str, Enum):
     """What an argument is for."""
 
     SUBJECT = "subject"
+    KEY = "key"
+    """A further part of the subject, where it takes several to tell one."""
     FIELD = "field"
     """Which of several relations is asked for."""
     BOUND = "bound"
@@ -118,12 +120,18 @@ class ToolDocument:
         """The parameter of that role, if there is one."""
         return next((parameter for parameter in self.parameters if parameter.role is role), None)
 
+    @property
+    def subject(self) -> tuple[Parameter, ...]:
+        """The parameters that say what is asked about."""
+        return tuple(parameter for parameter in self.parameters if parameter.role in (Role.SUBJECT, Role.KEY))
+
     def call(self, fact: Fact) -> dict[str, Any]:
         """The arguments that ask for a fact, and nothing that could be left out."""
         arguments: dict[str, Any] = {}
+        subject = iter(fact.subject.arguments)
         for parameter in self.parameters:
-            if parameter.role is Role.SUBJECT:
-                arguments[parameter.name] = parameter.wrapped(fact.subject.argument)
+            if parameter.role in (Role.SUBJECT, Role.KEY):
+                arguments[parameter.name] = parameter.wrapped(next(subject))
             elif parameter.role is Role.FIELD:
                 arguments[parameter.name] = self.field_of(fact.relation)
             elif fact.given is not None and parameter.role.value == fact.given.role:

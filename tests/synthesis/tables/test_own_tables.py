@@ -136,6 +136,65 @@ def test_a_duckdb_file_without_duckdb_is_refused_with_what_to_install(tmp_path, 
     assert "pip install 'ftrl[duckdb]'" in str(refused(path))
 
 
+LINES = [(10_200 + i, (i * 3 + k * 7) % 20 + 1, (i * 31 + k * 17) % 870 + 110) for i in range(40) for k in range(3)]
+"""Order, product, quantity."""
+
+
+def orders(path: Path, key: str = ", PRIMARY KEY (order_id, product_id)") -> Path:
+    """Orders of products: a line of an order is told by both."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.executemany("INSERT INTO products VALUES (?, ?)", [(i, f"Lamp No. {i * 79}") for i in range(1, 21)])
+        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, placed DATE)")
+        placed = [(10_200 + i, f"2021-{i % 12 + 1:02}-{i % 28 + 1:02}") for i in range(40)]
+        connection.executemany("INSERT INTO orders VALUES (?, ?)", placed)
+        connection.execute(
+            "CREATE TABLE order_details (order_id INTEGER REFERENCES orders, product_id INTEGER REFERENCES products, "
+            f"quantity INTEGER{key})"
+        )
+        connection.executemany("INSERT INTO order_details VALUES (?, ?, ?)", LINES)
+    return path
+
+
+@pytest.mark.parametrize("style", ["compact", "rich"])
+def test_a_row_that_two_columns_tell_together_is_asked_about_with_both(tmp_path, style):
+    path = orders(tmp_path / "orders.db")
+    config = SynthesisConfig(
+        out=str(tmp_path / "store"), tables=(str(path),), style=style, scenarios=(Scenario.SINGLE_HOP,), count=24
+    )
+    assert synthesize(config).acceptance == 1
+    names = {i: f"Lamp No. {i * 79}" for i in range(1, 21)}
+    quantities = {(order, names[product]): str(quantity) for order, product, quantity in LINES}
+    asked = 0
+    for environment in EnvironmentStore.open(config.out):
+        (step,) = environment.trace
+        order, product, *_ = (*step.arguments.values(), None)
+        if isinstance(order, int) and isinstance(product, str) and "quantity" in environment.question:
+            asked += 1
+            assert step.answer == quantities[order, product]
+            assert f"order {order} and product {product}" in environment.question
+    assert asked >= 3
+
+
+@pytest.mark.parametrize("written", ["key: [order_id, product_id]", "noun: order line"])
+def test_a_key_of_two_columns_is_declared_or_found_where_two_references_tell_a_row(tmp_path, written):
+    path = orders(tmp_path / "orders.db", key="")
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(f"tables:\n  order_details:\n    {written}\n")
+    with table_facts([str(path)], str(schema), "train") as facts:
+        (relation,) = (one for one in facts.relations if one.key == "order_details.quantity")
+        subject = facts.stranger(relation.subject, Random(1))
+    assert [key.noun for key in relation.subject.keys] == ["order", "product"]
+    assert len(subject.arguments) == 2
+
+
+def test_a_declared_key_of_two_columns_that_does_not_tell_every_row_is_refused(tmp_path):
+    path = table(tmp_path, "a,b,c", *(f"{i % 5},{i % 3},{i * 17}" for i in range(30)))
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("tables:\n  things:\n    key: [a, b]\n")
+    assert "the same in several rows" in str(refused(path, schema=schema))
+
+
 def test_tables_that_nothing_is_asked_about_are_named_with_the_reason(tmp_path, make, caplog):
     path = database(tmp_path / "sales.db")
     with sqlite3.connect(path) as connection:
@@ -145,7 +204,7 @@ def test_tables_that_nothing_is_asked_about_are_named_with_the_reason(tmp_path, 
         connection.execute("INSERT INTO owners VALUES (1, 'Some Body')")
     make(path)
     (line,) = {record.getMessage() for record in caplog.records if "no question" in record.getMessage()}
-    assert "shifts (its key is staff and day together)" in line
+    assert "shifts (there is nothing beside its key)" in line
     assert "owners (only 1 of 1 rows have a name of their own)" in line
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
-from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, literal
+from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, key_of, literal
 from ftrl.synthesis.tables.facts import Entity, Kind, Quantity, Relation
 from ftrl.synthesis.tables.scale import IGNORE_CASE
 from ftrl.synthesis.tables.tool import Form, Role, ToolDocument
@@ -44,7 +44,7 @@ Shape = Callable[[ToolDocument, Table, Voice, Random], tuple[Lines, str, Lines]]
 def dictionary_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> tuple[Lines, str, Lines]:
     """A dictionary of records."""
     name = free_name(tool, ("records", "known", "register", "entries", "archive"), rng)
-    rows = [f"    {literal(entity.argument)}: {_record(tool, known)}," for entity, known in table.items()]
+    rows = [f"    {key_of(entity)}: {_record(tool, known)}," for entity, known in table.items()]
     found = voice.refuse(f"key in {name}", voice.unknown(tool.relation.subject), "LookupError", f"key not in {name}")
     return [f"{name} = {{", *rows, "}"], name, [*found, f"record = {name}[key]", *_picked(tool, voice)]
 
@@ -53,10 +53,7 @@ def list_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> t
     """A list of records that is searched."""
     name = free_name(tool, ("records", "entries", "rows", "table"), rng)
     own = rng.choice(("name", "subject", "entry"))
-    rows = [
-        f"    {{{literal(own)}: {literal(entity.argument)}, {_record(tool, known)[1:]},"
-        for entity, known in table.items()
-    ]
+    rows = [f"    {{{literal(own)}: {key_of(entity)}, {_record(tool, known)[1:]}," for entity, known in table.items()]
     unknown = voice.unknown(tool.relation.subject)
     if rng.random() < 0.5:
         found = [
@@ -83,7 +80,7 @@ def columns_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -
     data = [
         *voice.comment("Entries of both lists belong together."),
         f"{names} = [",
-        *(f"    {literal(entity.argument)}," for entity in table),
+        *(f"    {key_of(entity)}," for entity in table),
         "]",
         f"{values} = [",
         *(f"    {_value(tool.relation, known[key])}," for known in table.values()),
@@ -98,9 +95,7 @@ def pairs_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> 
     key = tool.relation.key
     name = free_name(tool, ("pairs", "rows", "entries"), rng)
     answer = variable(tool)
-    rows = [
-        f"    ({literal(entity.argument)}, {_value(tool.relation, known[key])})," for entity, known in table.items()
-    ]
+    rows = [f"    ({key_of(entity)}, {_value(tool.relation, known[key])})," for entity, known in table.items()]
     found = [
         f"{answer} = None",
         f"for entry, value in {name}:",
@@ -117,7 +112,7 @@ def table_shape(tool: ToolDocument, table: Table, voice: Voice, rng: Random) -> 
     """A dictionary of values."""
     key = tool.relation.key
     name = free_name(tool, ("records", "known", "register", "table"), rng)
-    rows = [f"    {literal(entity.argument)}: {_value(tool.relation, known[key])}," for entity, known in table.items()]
+    rows = [f"    {key_of(entity)}: {_value(tool.relation, known[key])}," for entity, known in table.items()]
     answer = variable(tool)
     unknown = voice.unknown(tool.relation.subject)
     if rng.random() < 0.4:

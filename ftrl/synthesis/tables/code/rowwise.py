@@ -7,7 +7,7 @@ from keyword import iskeyword
 from random import Random
 
 from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
-from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, literal
+from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, key_of, literal
 from ftrl.synthesis.tables.facts import Clock, Date, Entity, Kind, Quantity, Row, Rows, Take
 from ftrl.synthesis.tables.queries import LISTED
 from ftrl.synthesis.tables.scale import IGNORE_CASE
@@ -68,7 +68,7 @@ def _by_entity(
     table = free_name(tool, ("records", "register", "book", "by_name"), rng)
     lines = [f"{table} = {{"]
     for entity, belongings in known.items():
-        lines.append(f"    {literal(entity.argument)}: [")
+        lines.append(f"    {key_of(entity)}: [")
         for row in belongings:
             pair = f"({_label(rows, row)}, {_figure(rows, row)})" if rows.label else f"(None, {_figure(rows, row)})"
             lines.append(f"        {pair if rows.label else _figure(rows, row)},")
@@ -88,9 +88,7 @@ def _flat(tool: ToolDocument, rows: Rows, known: Belongings, voice: Voice, rng: 
     for entity, belongings in known.items():
         for row in belongings:
             named = f"{literal(label)}: {_label(rows, row)}, " if rows.label else ""
-            lines.append(
-                f"    {{{literal(owner)}: {literal(entity.argument)}, {named}{literal(figure)}: {_figure(rows, row)}}},"
-            )
+            lines.append(f"    {{{literal(owner)}: {key_of(entity)}, {named}{literal(figure)}: {_figure(rows, row)}}},")
     one = f'row["{label}"]' if rows.label else "None"
     found = [
         f'matches = [({one}, row["{figure}"]) for row in {table} if row["{owner}"] == key]',

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from random import Random
 
-from ftrl.synthesis.tables.facts import Kind
+from ftrl.synthesis.tables.facts import Entity, Kind
 from ftrl.synthesis.tables.tool import MOST_AT_ONCE, Form, Parameter, Role, ToolDocument
 from ftrl.synthesis.tables.wording import a
 
@@ -18,6 +18,12 @@ def literal(value: str | int | float | bool) -> str:
     """A value as Python writes it."""
     # JSON writes texts as Python does, but for what no record holds: lone surrogates.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def key_of(entity: Entity) -> str:
+    """What an entity's record is found by: its name or number, or several of them together."""
+    values = [literal(value) for value in entity.arguments]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
 def indented(lines: Lines) -> Lines:
@@ -135,19 +141,31 @@ class Voice:
                 f"all(isinstance(part, str) for part in {name}.values())", "both names must be strings", "TypeError"
             )
             return checks, [f'key = {name}["{given}"].strip() + " " + {name}["{family}"].strip()']
+        parts = zip(tool.subject, kind.keys or (kind,), strict=True)
+        told = [
+            (self._named(part.name, each), part.name if each.numbered else f"{part.name}.strip()")
+            for part, each in parts
+        ]
+        values = ", ".join(value for _, value in told)
+        return [line for checks, _ in told for line in checks], [
+            f"key = ({values})" if kind.keys else f"key = {values}"
+        ]
+
+    def _named(self, name: str, kind: Kind) -> Lines:
+        """The check of a name, or of a number that is one."""
         if kind.numbered:
             return self.refuse(
                 f"isinstance({name}, int) and not isinstance({name}, bool)",
                 self.type_message(name, "a whole number"),
                 "TypeError",
                 f"not isinstance({name}, int) or isinstance({name}, bool)",
-            ), [f"key = {name}"]
+            )
         checks = self.refuse(
             f"isinstance({name}, str)", self.type_message(name, "a string"), "TypeError", f"not isinstance({name}, str)"
         )
         if self._rng.random() < 0.3:
             checks += self.refuse(f"{name}.strip()", f"{name} is empty", wrong=f"not {name}.strip()")
-        return checks, [f"key = {name}.strip()"]
+        return checks
 
     def option(self, option: Parameter) -> Lines:
         """The check of a parameter that is no name and no bound."""

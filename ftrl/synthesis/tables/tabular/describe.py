@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation, Text
 from ftrl.synthesis.tables.tabular.cells import CellType
 from ftrl.synthesis.tables.tabular.find import Column, FoundTable
@@ -73,6 +75,25 @@ def kind_of(table: FoundTable) -> Kind:
     plain, own = identifier(noun), identifier(called)
     parameters = (plain,) if own == plain else (f"{plain}_{own}", plain) if numbered else (f"{plain}_{own}", plain, own)
     return Kind(noun, parameters, 0, "", mentions, person, called, numbered)
+
+
+def kind_of_keys(table: FoundTable, targets: Sequence[Kind | None]) -> Kind:
+    """The kind that the rows of a table are, if it takes several keys together to tell one.
+
+    Args:
+        table: has keys.
+        targets: the kind that each of them refers to, if it does.
+    """
+    keys = []
+    for column, target in zip(table.keys, targets, strict=True):
+        noun = table.noun_of(column)
+        called = "value" if target is None else target.called
+        numbered = column.type is CellType.INTEGER if target is None else target.numbered
+        own = identifier(noun)
+        parameters = (own,) if target is None else (f"{own}_{identifier(called)}", own)
+        keys.append(Kind(noun, tuple(dict.fromkeys(parameters)), called=called, numbered=numbered))
+    told = " and ".join(key.noun for key in keys)
+    return Kind(table.noun, (), called=told, keys=tuple(keys))
 
 
 def column_noun(table: FoundTable, column: Column) -> str:

@@ -21,7 +21,7 @@ class DuckTable:
     name: str
     columns: tuple[str, ...]
     rows: Rows
-    key: str | None
+    key: tuple[str, ...]
 
 
 @contextmanager
@@ -64,8 +64,7 @@ def _tables(connection: Any) -> Iterator[DuckTable]:
         quoted = '"' + name.replace('"', '""') + '"'
         cursor = connection.execute(f"SELECT * FROM {quoted}")
         columns = tuple(str(column[0]) for column in cursor.description)
-        key = keys.get(name, [])
-        yield DuckTable(name, columns, _rows(cursor), key[0] if len(key) == 1 else None)
+        yield DuckTable(name, columns, _rows(cursor), tuple(keys.get(name, ())))
 
 
 def _rows(cursor: Any) -> Rows:

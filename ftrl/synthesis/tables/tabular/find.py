@@ -6,7 +6,9 @@ What the user declares holds, then what SQLite declares, then what names and val
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from ftrl.errors import InputError
 from ftrl.synthesis.tables.tabular.cells import CellType, type_of
@@ -48,6 +50,7 @@ class FoundTable:
         noun: what a row is called.
         key: the column that others refer to.
         label: the columns that name a row to a person; empty where nothing does.
+        keys: the columns that tell a row together, where it takes several and nothing names it.
         references: column name to (table, key column) that its values are.
     """
 
@@ -57,6 +60,7 @@ class FoundTable:
     declared: DeclaredTable
     key: Column | None = None
     label: tuple[Column, ...] = ()
+    keys: tuple[Column, ...] = ()
     references: dict[str, tuple[FoundTable, Column]] = field(default_factory=dict)
 
     def noun_of(self, column: Column) -> str:
@@ -68,13 +72,13 @@ class FoundTable:
     def is_called_key(self, column: Column) -> bool:
         """Whether the column says that it is a key, by declaration or by name."""
         words = words_of(column.name)
-        said = column.name in (self.declared.key, self.loaded.key)
+        said = (column.name,) in (self.declared.key, self.loaded.key)
         return said or words[-1:] in (["id"], ["code"], ["key"]) or " ".join(words) == self.noun
 
     def tells_nothing(self, column: Column) -> bool:
         """Whether the column only serves to name or find a row: nobody asks for it."""
         is_key = column == self.key and (column.type is CellType.INTEGER or self.is_called_key(column))
-        return is_key or column in self.label or column.name in self.declared.ignore
+        return is_key or column in (*self.label, *self.keys) or column.name in self.declared.ignore
 
     def is_unique(self, column: Column) -> bool:
         """Whether every row has a value of its own there."""
@@ -104,6 +108,8 @@ def found(source: Loaded, schema: DeclaredSchema) -> list[FoundTable]:
         tables.append(made)
     for made in tables:
         _references(source.connection, made, tables)
+    for made in tables:
+        made.keys = () if made.label else _keys(source.connection, made)
     return tables
 
 
@@ -147,23 +153,41 @@ def _common(counts: dict[str, int], total: int) -> CellType:
 
 def _key(connection: sqlite3.Connection, table: FoundTable) -> Column | None:
     declared = table.declared.key
-    if declared:
-        column = table.columns[declared]
-        if not table.is_unique(column):
-            raise InputError(
-                f"the declared key of '{table.loaded.name}' is empty or the same in several rows",
-                file=table.loaded.file,
-                field=declared,
-            )
-        return column
-    if table.loaded.key and table.is_unique(table.columns[table.loaded.key]):
-        return table.columns[table.loaded.key]
+    if declared and not _tell(connection, table, [table.columns[name] for name in declared]):
+        raise InputError(
+            f"the declared key of '{table.loaded.name}' is empty or the same in several rows",
+            file=table.loaded.file,
+            field=" and ".join(declared),
+        )
+    for key in (declared, table.loaded.key):
+        if len(key) == 1 and table.is_unique(table.columns[key[0]]):
+            return table.columns[key[0]]
     unique = [column for column in table.columns.values() if table.is_unique(column)]
     usable = [c for c in unique if table.is_called_key(c) and c.type in (CellType.INTEGER, CellType.TEXT)]
     usable += [c for c in unique if c.type is CellType.TEXT]
     # Measures are often different in every row, too; numbers that count the rows leave few out.
     usable += [c for c in unique if c.type is CellType.INTEGER and _counts(connection, table, c)]
     return usable[0] if usable else None
+
+
+def _keys(connection: sqlite3.Connection, table: FoundTable) -> tuple[Column, ...]:
+    """Columns that tell a row together: declared ones, or two that refer to other tables."""
+    referring = [name for name in table.columns if name in table.references]
+    possible = [table.declared.key, table.loaded.key, *combinations(referring, 2)]
+    for names in possible:
+        columns = tuple(table.columns[name] for name in names)
+        nouns = {table.noun_of(column) for column in columns}
+        if len(columns) > 1 and len(nouns) == len(columns) and _tell(connection, table, columns):
+            return columns
+    return ()
+
+
+def _tell(connection: sqlite3.Connection, table: FoundTable, columns: Sequence[Column]) -> bool:
+    """Whether every row has values of its own in these columns."""
+    names = ", ".join(column.sql for column in columns)
+    filled = " AND ".join(f"{column.sql} IS NOT NULL" for column in columns)
+    different = f"SELECT DISTINCT {names} FROM {table.loaded.sql} WHERE {filled}"
+    return bool(connection.execute(f"SELECT count(*) FROM ({different})").fetchone()[0] == table.loaded.rows)
 
 
 def _counts(connection: sqlite3.Connection, table: FoundTable, column: Column) -> bool:

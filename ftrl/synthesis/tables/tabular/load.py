@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,8 +47,7 @@ class LoadedTable:
         sql: its name in the temporary file.
         rows: how many.
         file: where it came from.
-        key: the declared primary key, if it is one column.
-        composite: the columns of the declared primary key, if they are several.
+        key: the columns of the declared primary key, if there is one.
         references: the declared foreign keys of one column.
     """
 
@@ -57,9 +56,8 @@ class LoadedTable:
     sql: str
     rows: int
     file: str
-    key: str | None = None
-    references: tuple[DeclaredReference, ...] = field(default=())
-    composite: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    references: tuple[DeclaredReference, ...] = ()
 
     def column(self, name: str) -> str:
         """A column's name in the temporary file."""
@@ -156,7 +154,7 @@ def _filled(
     rows: Rows,
     file: str,
     number: int,
-    key: str | None = None,
+    key: tuple[str, ...] = (),
 ) -> LoadedTable:
     """Put rows into a table of the temporary file."""
     sql = f"t{number}"
@@ -195,7 +193,7 @@ def _load_sqlite_table(connection: sqlite3.Connection, file: str, name: str, num
     quoted = _quoted(name)
     described = connection.execute(f"PRAGMA source.table_info({quoted})").fetchall()
     columns = tuple(str(row[1]) for row in described)
-    keys = [str(row[1]) for row in described if row[5]]
+    keys = tuple(str(row[1]) for row in sorted(described, key=lambda row: int(row[5])) if row[5])
     foreign: dict[int, list[tuple[str, str, str | None]]] = {}
     for row in connection.execute(f"PRAGMA source.foreign_key_list({quoted})"):
         foreign.setdefault(row[0], []).append((row[3], row[2], row[4]))
@@ -205,8 +203,7 @@ def _load_sqlite_table(connection: sqlite3.Connection, file: str, name: str, num
     cursor = connection.execute(
         f"INSERT INTO {sql} SELECT {', '.join(map(_as_csv_has_it, columns))} FROM source.{quoted}",
     )
-    key, composite = (keys[0], ()) if len(keys) == 1 else (None, tuple(keys))
-    return LoadedTable(name, columns, sql, cursor.rowcount, file, key, references, composite)
+    return LoadedTable(name, columns, sql, cursor.rowcount, file, keys, references)
 
 
 def _as_csv_has_it(column: str) -> str:

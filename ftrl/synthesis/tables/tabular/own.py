@@ -15,7 +15,8 @@ from ftrl.synthesis.tables.facts import Entity, Fact, Kind, NothingToAsk, Relati
 from ftrl.synthesis.tables.sound import can_be_guessed, stands_in
 from ftrl.synthesis.tables.tabular.belongings import queries_over, rows_of
 from ftrl.synthesis.tables.tabular.cells import Cell, CellType, rank, written
-from ftrl.synthesis.tables.tabular.describe import column_noun, kind_of, relation_of
+from ftrl.synthesis.tables.tabular.describe import column_noun, relation_of
+from ftrl.synthesis.tables.tabular.entities import FEWEST_ENTITIES, Entities
 from ftrl.synthesis.tables.tabular.find import Column, FoundTable, found
 from ftrl.synthesis.tables.tabular.load import Loaded, loaded
 from ftrl.synthesis.tables.tabular.schema import DeclaredSchema, declared
@@ -23,7 +24,6 @@ from ftrl.synthesis.tables.tabular.schema import DeclaredSchema, declared
 TEST_SHARE = 5
 """One entity in so many is for the test split: no question of either split starts from one of the other's."""
 
-FEWEST_ENTITIES = 6
 FEWEST_ROWS, MOST_ROWS = 4, 12
 """Rows that refer to one row, for questions about them: fewer say too little, more are too much for a tool to hold."""
 
@@ -31,15 +31,6 @@ _SAMPLE = 300
 _FEWEST_VALUES = 4
 _SHARE_OF_ANSWERS = 0.25
 _LARGEST_SHARE = 0.6
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The entities of a kind: a table of the temporary file, numbered from 1."""
-
-    table: FoundTable
-    sql: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -71,24 +62,14 @@ class TableFacts:
         self._connection = source.connection
         self._digest = source.digest
         self._split = split
-        self._rows: dict[Kind, _Rows] = {}
         self._sources: dict[str, _Source] = {}
         self._relations: tuple[Relation, ...] = ()
         self._queries: tuple[Relation, ...] = ()
-        self._connection.create_function("fold", 1, lambda text: text and " ".join(text.casefold().split()))
-        kinds: dict[str, Kind] = {}
-        self.passed_over: tuple[str, ...] = ()
-        for number, table in enumerate(tables):
-            rows = self._name_rows(table, f"e{number}") if table.label else None
-            if rows is not None and rows.count >= FEWEST_ENTITIES:
-                kind = kind_of(table)
-                kinds[table.loaded.name] = kind
-                self._rows[kind] = rows
-            else:
-                self.passed_over += (f"{table.loaded.name} ({_why_not(table, rows)})",)
-        self._relate(tables, kinds)
+        self._entities = Entities(source.connection, tables)
+        self.passed_over = self._entities.passed_over
         self._belongings: dict[str, _Belongings] = {}
-        self._relate_rows(tables, kinds)
+        self._relate(tables, self._entities.kinds)
+        self._relate_rows(tables, self._entities.kinds)
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -116,7 +97,7 @@ class TableFacts:
     def rows(self, rows: Rows, subject: Entity) -> tuple[Row, ...]:
         """The rows that refer to the subject's; nothing where some of them can't be read, or told apart."""
         place = self._belongings[rows.key]
-        owners = self._rows[subject.kind]
+        owners = self._entities.rows(subject.kind)
         names = f"LEFT JOIN {place.names} AS n ON n.line = t.rowid" if place.names else ""
         found = self._connection.execute(
             f"SELECT {'n.number, n.name' if place.names else 'NULL, NULL'}, t.{place.measure} "
@@ -136,7 +117,7 @@ class TableFacts:
 
     def stranger(self, kind: Kind, rng: Random) -> Entity:
         """Any row with a name."""
-        return self._entity(kind, rng.randrange(self._rows[kind].count) + 1)
+        return self._entities.entity(kind, rng.randrange(self._entities.rows(kind).count) + 1)
 
     def draw(self, kind: Kind, rng: Random) -> Entity:
         """A row of the split."""
@@ -150,45 +131,19 @@ class TableFacts:
     def fact(self, relation: Relation, subject: Entity) -> Fact | None:
         """What the subject's row says; null where its cell is empty, unclean, or leads to a row without a name."""
         source = self._sources[relation.key]
-        rows = self._rows[relation.subject]
+        rows = self._entities.rows(relation.subject)
         place = f"FROM {rows.sql} AS e JOIN {rows.table.loaded.sql} AS t ON t.rowid = e.line WHERE e.number = ?"
         cell: Cell = self._connection.execute(f"SELECT t.{source.sql} {place}", (subject.number,)).fetchone()[0]
         if source.target is None:
             text = written(cell, source.type)
             return None if text is None else Fact(relation, subject, None, text, rank(text, source.type))
-        others = self._rows[source.target]
+        others = self._entities.rows(source.target)
         hit = self._connection.execute(
             f"SELECT e.number, e.name FROM {others.table.loaded.sql} AS t JOIN {others.sql} AS e ON e.line = t.rowid "
             f"WHERE t.{source.key} = ?",
             (cell,),
         ).fetchone()
         return Fact(relation, subject, Entity(source.target, *hit), hit[1]) if hit else None
-
-    def _entity(self, kind: Kind, number: int) -> Entity:
-        name = self._connection.execute(
-            f"SELECT name FROM {self._rows[kind].sql} WHERE number = ?", (number,)
-        ).fetchone()[0]
-        return Entity(kind, number, name)
-
-    def _name_rows(self, table: FoundTable, sql: str) -> _Rows:
-        """List the rows whose name is clean and nobody else's, letters large or small."""
-        types = [column.type for column in table.label]
-
-        def name(*cells: Cell) -> str | None:
-            parts = [written(cell, type_) for cell, type_ in zip(cells, types, strict=True)]
-            return " ".join(part for part in parts if part) if all(parts) else None
-
-        run = self._connection.execute
-        self._connection.create_function("name_of", len(types), name)
-        columns = ", ".join(column.sql for column in table.label)
-        run(f"CREATE TABLE {sql} (number INTEGER PRIMARY KEY, line INTEGER, name TEXT)")
-        run(
-            f"INSERT INTO {sql} (line, name) SELECT min(line), name FROM "
-            f"(SELECT rowid AS line, name_of({columns}) AS name FROM {table.loaded.sql}) "
-            "WHERE name IS NOT NULL GROUP BY fold(name) HAVING count(*) = 1 ORDER BY 1"
-        )
-        run(f"CREATE INDEX {sql}_lines ON {sql} (line)")
-        return _Rows(table, sql, int(run(f"SELECT count(*) FROM {sql}").fetchone()[0]))
 
     def _relate(self, tables: Sequence[FoundTable], kinds: dict[str, Kind]) -> None:
         asked = [
@@ -217,7 +172,8 @@ class TableFacts:
         """What can be asked about rows that refer to a row."""
         taken = {noun for relation in self._relations for noun in relation.nouns}
         for table in tables:
-            kind = kinds.get(table.loaded.name)
+            # Several keys together are no answer, so rows that only these tell have no label.
+            kind = None if table.keys else kinds.get(table.loaded.name)
             for name, (other, key) in table.references.items():
                 owner = kinds.get(other.loaded.name)
                 reference = table.columns[name]
@@ -227,7 +183,7 @@ class TableFacts:
                     rows = None if opaque else rows_of(table, reference, measure, kind)
                     if rows is None or owner is None:
                         continue
-                    names = self._rows[kind].sql if kind else None
+                    names = self._entities.rows(kind).sql if kind else None
                     place = (table.loaded.sql, reference.sql, measure.sql, measure.type, key.sql, names)
                     self._belongings[rows.key] = _Belongings(*place)
                     self._connection.execute(
@@ -244,11 +200,11 @@ class TableFacts:
 
     def _has_rows(self, rows: Rows, owner: Kind) -> bool:
         """Whether enough entities have a handful of rows, with different figures."""
-        count = self._rows[owner].count
+        count = self._entities.rows(owner).count
         step = max(1, count // _SAMPLE)
         enough = 0
         for number in range(1, count + 1, step):
-            belongings = self.rows(rows, self._entity(owner, number))
+            belongings = self.rows(rows, self._entities.entity(owner, number))
             enough += len({row.rank for row in belongings}) >= FEWEST_ROWS
             if enough >= FEWEST_ENTITIES:
                 return True
@@ -271,9 +227,9 @@ class TableFacts:
 
     def _is_worth_asking(self, relation: Relation) -> bool:
         """Whether enough rows have different answers, that can't be guessed or read off the row's name."""
-        count = self._rows[relation.subject].count
+        count = self._entities.rows(relation.subject).count
         step = max(1, count // _SAMPLE)
-        sample = [self._entity(relation.subject, number) for number in range(1, count + 1, step)]
+        sample = [self._entities.entity(relation.subject, number) for number in range(1, count + 1, step)]
         known = [fact for entity in sample if (fact := self.fact(relation, entity))]
         answers = Counter(
             fact.value
@@ -284,15 +240,6 @@ class TableFacts:
         if len(answers) < _FEWEST_VALUES or usable < FEWEST_ENTITIES or usable < _SHARE_OF_ANSWERS * len(sample):
             return False
         return answers.most_common(1)[0][1] <= _LARGEST_SHARE * usable
-
-
-def _why_not(table: FoundTable, rows: _Rows | None) -> str:
-    """Why no question is about the rows of a table."""
-    if rows is not None:
-        return f"only {rows.count} of {table.loaded.rows} rows have a name of their own"
-    if table.loaded.composite:
-        return f"its key is {' and '.join(table.loaded.composite)} together"
-    return "no column names a row"
 
 
 @contextmanager

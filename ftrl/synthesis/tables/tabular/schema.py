@@ -17,13 +17,15 @@ class DeclaredTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     noun: str | None = Field(default=None, description="What a row is called, in the singular.")
-    key: str | None = Field(default=None, description="The column that other tables refer to.")
+    key: tuple[str, ...] = Field(
+        default=(), description="The column that other tables refer to, or several that tell a row together."
+    )
     label: tuple[str, ...] = Field(default=(), description="The columns that name a row to a person.")
     references: dict[str, str] = Field(default_factory=dict, description="Column: TABLE or TABLE.COLUMN.")
     nouns: dict[str, str] = Field(default_factory=dict, description="Column: what it is called in a question.")
     ignore: tuple[str, ...] = Field(default=(), description="Columns that nothing is asked about.")
 
-    @field_validator("label", mode="before")
+    @field_validator("key", "label", mode="before")
     @classmethod
     def _may_be_one(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -79,8 +81,8 @@ def declared(path: str, tables: Sequence[LoadedTable]) -> DeclaredSchema:
 
 def _check(layers: Layers, name: str, tables: dict[str, LoadedTable], one: DeclaredTable) -> None:
     columns = tables[name].columns
-    named = {"label": one.label, "references": one.references, "nouns": one.nouns, "ignore": one.ignore}
-    for field, mentioned in {"key": [one.key] if one.key else [], **named}.items():
+    named = {"key": one.key, "label": one.label, "references": one.references, "nouns": one.nouns}
+    for field, mentioned in {**named, "ignore": one.ignore}.items():
         for column in mentioned:
             if column not in columns:
                 message = f"there is no column '{column}'; there are {', '.join(columns)}"
