@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftrl.commands.synth_like import solve_rates
 from ftrl.commands.synth_model import items_given, language_model_run, spent_lines, write_recording
 from ftrl.commands.synth_progress import SynthesisShown, stage_lines
 from ftrl.environments.schema import Scenario
@@ -103,9 +104,10 @@ def synth(
     required: Annotated[float | None, typer.Option(help="Share of these that have to be given, 0 to 1.")] = None,
     types: Annotated[float | None, typer.Option(help="Share of tools that take lists and objects, 0 to 1.")] = None,
     like: Annotated[
-        str | None, typer.Option(help="A JSONL file of solve rates: more is made of what is solved sometimes.")
+        str | None,
+        typer.Option(help="Solve rates, JSONL or a trajectory store: more is made of what is solved sometimes."),
     ] = None,
-    like_tasks: Annotated[str | None, typer.Option(help="The store that the ids in that file are of.")] = None,
+    like_tasks: Annotated[str | None, typer.Option(help="The store that these rates' tasks are in.")] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(help="Evaluation TASKS that nothing may overlap with; may be given more than once."),
@@ -178,7 +180,7 @@ def synth(
                 "expansions": expansions,
                 "required": required,
                 "types": types,
-                "like": like,
+                "like": None if like is None else solve_rates(like, out, resume=resume),
                 "like_tasks": like_tasks,
                 "language_model": language_model,
                 "exclude": tuple(exclude or ()),
