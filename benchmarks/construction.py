@@ -1,16 +1,22 @@
-"""How fast environments are made and verified, what that does to memory, and what a second worker adds.
+"""How fast environments are made and verified, what that does to memory, and what more workers and cores add.
 
     python benchmarks/construction.py                          # 1,000 and 10,000, about ten minutes on two cores
-    python benchmarks/construction.py --counts 200 --workers 2 --audit 50
+    python benchmarks/construction.py --counts 200 --shapes 2x2 --audit 50
+    python benchmarks/construction.py --counts 1200 --repeats 5 --audit 0      # how it scales, and nothing else
+
+A shape is workers and cores: ``1x1`` is ``ftrl synth --workers 1`` with all its actors held to one core. One worker
+alone is a pipeline of four processes (driver, builder, verifier, sandbox) and keeps more than one core busy, so what
+scaling means is shown by ``1x1`` beside ``2x2``; ``1x2`` shows what the second core adds by itself.
 
 Everything runs in the same minutes on the same machine, so that the ratios hold where the figures don't:
 
-* *one by one*: the same candidates built and verified by a loop, one after the other, in one process, at the priority
-  that Ray gives its workers (on a busy machine they would lose against a process of ordinary priority);
-* *N workers*: ``ftrl synth --workers N``, on Ray actors, as a process of its own whose memory is watched.
+* *one by one*: the same candidates built and verified by a loop, one after the other, in one process;
+* the shapes, for the first count, one after the other and again as often as ``--repeats`` says: the medians count.
 
-Memory is that of the driver (peak RSS), and of the actors and their sandboxes (largest sum seen). CPU time is theirs,
-too: it tells what an environment costs, and whether a second worker makes it dearer, on machines where others work.
+A rate is told twice: over all seconds, starting included, and from the first progress to the last. Memory is that of
+the driver (peak RSS), and of the actors and their sandboxes (largest sum seen). CPU time is theirs, too: it tells what
+an environment costs, and whether a second worker makes it dearer, on machines where others work. Ray's workers get
+the priority of this program, not the low one that Ray would give them.
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +36,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -41,15 +49,16 @@ from ftrl.synthesis.tables.generator import build, opened_facts
 from ftrl.synthesis.verify import Verified, verify
 
 MB = 1024 * 1024
-RAY_NICENESS = 15
+_PROGRESS = re.compile(r"synth: (\d+) of \d+ items, \d+ rejections, (\d+) s")
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--counts", type=int, nargs="+", default=[1_000, 10_000])
     options.add_argument(
-        "--workers", type=int, nargs="+", default=[1, 2], help="for the first count; the rest: the last"
+        "--shapes", nargs="+", default=["1x1", "1x2", "2x2"], help="for the first count; the rest: the last"
     )
+    options.add_argument("--repeats", type=int, default=3, help="of the first count's shapes, which take turns")
     options.add_argument("--baseline", type=int, default=100, help="environments made one by one")
     options.add_argument("--audit", type=int, default=300, help="environments of the largest store that are audited")
     options.add_argument("--style", default="compact")
@@ -62,17 +71,17 @@ def main() -> None:
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     results: dict[str, Any] = {"cores": os.cpu_count(), "style": chosen.style}
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=os.nice, initargs=(RAY_NICENESS,)) as process:
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
         results["one_by_one_per_second"] = process.submit(one_by_one, chosen.baseline, chosen.style).result()
-    runs = [(chosen.counts[0], workers) for workers in chosen.workers]
-    runs += [(count, chosen.workers[-1]) for count in chosen.counts[1:]]
+    turns = [(chosen.counts[0], shape, turn) for turn in range(chosen.repeats) for shape in chosen.shapes]
+    turns += [(count, chosen.shapes[-1], 0) for count in chosen.counts[1:]]
     results["runs"] = []
-    for count, workers in runs:
-        out = folder / f"{count}-{workers}"
-        result = through_the_pipeline(out, count, workers, chosen.style)
-        result["times_one_by_one"] = round(result["per_second"] / results["one_by_one_per_second"], 2)
+    for count, shape, turn in turns:
+        out = folder / f"{count}-{shape}-{turn}"
+        result = through_the_pipeline(out, count, shape, chosen.style)
         results["runs"].append(result)
-        print(json.dumps(result), file=sys.stderr)
+        print(json.dumps(result), file=sys.stderr, flush=True)
+    results["scaling"] = scaling(results["runs"], chosen.counts[0], chosen.shapes)
     if chosen.audit:
         results["audit"] = audited(out, chosen.audit)
     return results
@@ -89,29 +98,59 @@ def one_by_one(count: int, style: str) -> float:
         return round(count / (time.monotonic() - started), 1)
 
 
-def through_the_pipeline(out: Path, count: int, workers: int, style: str) -> dict[str, Any]:
+def scaling(runs: list[dict[str, Any]], count: int, shapes: list[str]) -> dict[str, dict[str, float]]:
+    """The median rate of each shape, and how many times the first shape's that is, turn by turn."""
+    rates = {
+        shape: [run["steady_per_second"] for run in runs if run["count"] == count and run["shape"] == shape]
+        for shape in shapes
+    }
+    first = rates[shapes[0]]
+    return {
+        shape: {
+            "median_per_second": round(median(each), 1),
+            "times_the_first": round(median(one / base for one, base in zip(each, first, strict=True)), 2),
+        }
+        for shape, each in rates.items()
+    }
+
+
+def through_the_pipeline(out: Path, count: int, shape: str, style: str) -> dict[str, Any]:
+    workers, cores = map(int, shape.split("x"))
     command = [sys.executable, "-m", "ftrl.cli", "synth", "--out", str(out), "--count", str(count), "--json"]
     command += ["--workers", str(workers), "--style", style]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RAY_worker_niceness": "0"},
+    )
+    psutil.Process(process.pid).cpu_affinity(sorted(os.sched_getaffinity(0))[:cores])  # what it starts is held, too
     watch = Watch(process.pid)
     watch.start()
-    text, _ = process.communicate()
+    text, lines = process.communicate()
     watch.ended.set()
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed")
+        raise SystemExit(f"{' '.join(command)} failed:\n{lines}")
     report = json.loads(text)
+    told = [(int(done), int(seconds)) for done, seconds in _PROGRESS.findall(lines) if int(done)]
+    (before, since), (after, until) = told[0], told[-1]
+    driver = watch.seconds.pop(process.pid, 0.0)
+    each = 1000 / max(1, report["accepted"])
     return {
         "count": count,
-        "workers": workers,
+        "shape": shape,
         "accepted": report["accepted"],
         "acceptance": round(report["accepted"] / report["candidates"], 4),
         "scenarios": report["scenarios"],
         "rejections": report["rejections"],
         "seconds": round(report["seconds"], 1),
         "per_second": round(report["accepted"] / report["seconds"], 1),
+        "steady_per_second": round((after - before) / max(1, until - since), 1),
         "driver_peak_mb": watch.driver,
         "actors_peak_mb": watch.actors,
-        "cpu_ms_each": round(1000 * sum(watch.seconds.values()) / max(1, report["accepted"]), 1),
+        "driver_cpu_ms_each": round(each * driver, 1),
+        "actors_cpu_ms_each": round(each * sum(watch.seconds.values()), 1),
         "stages": {stage["name"]: round(stage["seconds"], 1) for stage in report["stages"]},
     }
 
