@@ -135,7 +135,9 @@ class TrainConfig(Part):
         tasks: a store, or a JSONL or Parquet file in the published format.
         out: the run's folder; all its state lies there.
         algorithm: grpo or reinforce_plus_plus.
-        iterations: rounds of collect → train → merge, each with the newest policy.
+        mode: step trains on the next turn of collected conversations, as published; trajectory on whole episodes, which
+            the policy in training plays itself.
+        iterations: rounds of collect → train → merge, each with the newest policy; without collect for whole episodes.
         thinking: let the model think before it acts (Qwen3).
         step_timeout: minutes without a finished training step after which the trainer is stopped.
         restarts: how often a trainer that stopped after a step is started again, without a new checkpoint in between.
@@ -147,6 +149,7 @@ class TrainConfig(Part):
     tasks: str
     out: str
     algorithm: Literal["grpo", "reinforce_plus_plus"] = "grpo"
+    mode: Literal["step", "trajectory"] = "step"
     iterations: int = Field(default=3, ge=1)
     thinking: bool = False
     seed: int = 0

@@ -16,15 +16,16 @@ from ftrl.environments import import_published, is_store
 from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
 from ftrl.ray_session import ray_session
-from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
+from ftrl.rollouts import CollectConfig, EngineSettings, TrajectoryStore, collect
 from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig
 from ftrl.training.loggers import check_loggers
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.snapshot_rows import StreamSettings
-from ftrl.training.stream import PromptStream, prepare_apart
-from ftrl.training.verl_config import verl_config
+from ftrl.training.stream import PromptStream, prepare, prepare_apart
+from ftrl.training.task_rows import prepare_tasks
+from ftrl.training.verl_config import episode_settings, verl_config
 
 TOKENISERS = 8
 """Processes of a GPU node that make prompts, at most; they are gone before training begins."""
@@ -71,14 +72,14 @@ def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
     check_model_folder(config.model, tokens=config.optim.max_prompt_tokens + config.optim.max_response_tokens)
     run.claim(config)
     environments = _environments(config, run)
-    reports = []
+    reports: list[IterationReport] = []
     with ray_session(logical_resources(config.hardware)):
         policy = str(Path(config.model).absolute())
         for number in range(1, config.iterations + 1):
             if not run.policy(number).exists():
                 _iterate(config, run, number, policy, environments, watcher)
             policy = str(run.policy(number))
-            reports.append(_report(run, number))
+            reports.append(_report(config, run, number))
     return TrainReport(out=str(run.path), iterations=tuple(reports))
 
 
@@ -95,8 +96,9 @@ def _iterate(
     config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, watcher: Watcher
 ) -> None:
     run.iteration(number).mkdir(parents=True, exist_ok=True)
-    watcher.stage(number, "collect")
-    collect(_collection(config, run, number, policy, environments))
+    if config.mode == "step":
+        watcher.stage(number, "collect")
+        collect(_collection(config, run, number, policy, environments))
     watcher.stage(number, "train")
     _train(config, run, number, policy, environments, watcher)
     watcher.stage(number, "merge")
@@ -113,13 +115,7 @@ def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, e
         iteration=number,
         limit=config.collect.limit,
         resume=True,
-        episode=EpisodeSettings(
-            max_turns=config.collect.max_turns,
-            temperature=config.collect.temperature,
-            max_response_tokens=config.optim.max_response_tokens,
-            thinking=config.thinking,
-            profile=config.reward.profile,
-        ),
+        episode=episode_settings(config),
         engine=EngineSettings(
             engines=config.collect.engines,
             tensor_parallel=config.hardware.tensor_parallel if config.hardware.device == "gpu" else 1,
@@ -133,7 +129,8 @@ def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, enviro
 
     prompts = run.prompts(number)
     if not prompts.exist():
-        prepare_apart(_stream(config, run, number, policy, environments), prompts)
+        stream = _stream(config, run, number, policy, environments)
+        prepare_apart(stream, prompts, prepare if config.mode == "step" else prepare_tasks)
     selected = prompts.selected()
     watcher.note(number, str(selected))
     total = total_steps(config, selected.prompts)
@@ -167,6 +164,7 @@ def _stream(config: TrainConfig, run: RunFolder, number: int, policy: str, envir
         thinking=config.thinking,
         seed=config.seed + number,
         select=config.select,
+        limit=config.collect.limit,
         tokenisers=TOKENISERS * config.hardware.nodes if config.hardware.device == "gpu" else 1,
     )
 
@@ -219,10 +217,10 @@ def total_steps(config: TrainConfig, prompts: int) -> int:
     return min(steps, config.optim.max_steps or steps)
 
 
-def _report(run: RunFolder, number: int) -> IterationReport:
-    return IterationReport(
-        iteration=number,
-        policy=str(run.policy(number)),
-        steps=run.trained(number),
-        episodes=TrajectoryStore.open(run.trajectories).count(number),
-    )
+def _report(config: TrainConfig, run: RunFolder, number: int) -> IterationReport:
+    steps = run.trained(number)
+    if config.mode == "step":
+        episodes = TrajectoryStore.open(run.trajectories).count(number)
+    else:
+        episodes = steps * config.optim.batch_size * config.optim.samples_per_prompt
+    return IterationReport(iteration=number, policy=str(run.policy(number)), steps=steps, episodes=episodes)

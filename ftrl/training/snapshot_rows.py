@@ -67,6 +67,7 @@ class StreamSettings:
         seed: decides the order.
         select: what else is left out.
         tokenisers: processes that render and tokenise, at most.
+        limit: where tasks are made prompts of, only the first ones.
     """
 
     trajectories: str
@@ -78,6 +79,7 @@ class StreamSettings:
     seed: int
     select: SelectConfig = field(default_factory=SelectConfig)
     tokenisers: int = 1
+    limit: int | None = None
 
 
 class SnapshotTokeniser:
@@ -99,10 +101,11 @@ class SnapshotTokeniser:
     def __call__(self, table: pa.Table) -> pa.Table:
         """A batch of trajectory rows, without the columns in ``UNREAD``, expanded to ``ROW_COLUMNS``."""
         trajectories = (trajectory_from_row({**row, "turns": (), "metrics": ()}) for row in table.to_pylist())
-        rows = [row for trajectory in trajectories for row in self._rows(trajectory)]
+        rows = [row for trajectory in trajectories for row in self.rows(trajectory)]
         return pa.Table.from_pylist(rows, schema=ROW_COLUMNS)
 
-    def _rows(self, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
+    def rows(self, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
+        """The rows of one trajectory, in order."""
         environment = self._store.get(trajectory.environment_id)
         for snapshot in snapshots(environment, trajectory):
             if environment.id in self._flat_tasks:

@@ -20,6 +20,7 @@ from ftrl.errors import FtrlError
 from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
 from ftrl.training.prompt_files import PromptFiles
+from ftrl.training.reading import read_parts
 from ftrl.training.selection import Selected, flat_tasks
 from ftrl.training.snapshot_rows import UNREAD, SnapshotTokeniser, StreamSettings
 
@@ -68,9 +69,8 @@ def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> I
     """Snapshots of the store's parts as rows, in any order."""
     import ray
 
-    ray.data.DataContext.get_current().enable_progress_bars = False
     columns = [name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD]
-    dataset = ray.data.read_parquet(parts, columns=columns).map_batches(
+    dataset = read_parts(parts, columns).map_batches(
         SnapshotTokeniser,
         fn_constructor_args=(settings, flat),
         batch_size=EPISODES_AT_ONCE,

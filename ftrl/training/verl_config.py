@@ -10,12 +10,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.ray_session import logical_node
+from ftrl.rollouts import EpisodeSettings
 from ftrl.training.config import TrainConfig
 from ftrl.training.verl_defaults import check_overrides, verl_defaults
 
-AGENT_LOOP = "ftrl_step"
+AGENT_LOOPS_OF = {"step": "ftrl_step", "trajectory": "ftrl_episode"}
 AGENT_LOOPS = Path(__file__).with_name("agent_loops.yaml")
-"""Our agent loop's name, and the file by which verl finds its class."""
+"""Our agent loops' names by the mode of training, and the file by which verl finds their classes."""
 
 
 def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoints: str, name: str) -> DictConfig:
@@ -35,6 +36,8 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
     check_overrides(config.verl)
     composed = copy.deepcopy(verl_defaults())
     settings = {**_recipe(config), **_wiring(config, model, environments, checkpoints, name)}
+    if config.mode == "trajectory":
+        settings.update(_of_whole_episodes(config))
     if config.hardware.device == "cpu":
         settings.update(_on_cpu(config))
     settings.update({key.removeprefix("+"): value for key, value in config.verl.items()})
@@ -103,7 +106,7 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
     rollout = "actor_rollout_ref.rollout"
     return {
         "actor_rollout_ref.model.path": model,
-        f"{rollout}.agent.default_agent_loop": AGENT_LOOP,
+        f"{rollout}.agent.default_agent_loop": AGENT_LOOPS_OF[config.mode],
         f"{rollout}.agent.agent_loop_config_path": str(AGENT_LOOPS),
         "reward.num_workers": config.reward.workers,
         "reward.reward_manager.source": "importlib",
@@ -114,6 +117,7 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
             "metric": config.reward.metric,
             "profile": config.reward.profile,
             "sandbox_workers": config.reward.sandbox_workers,
+            "episode": episode_settings(config).model_dump(mode="json"),
         },
         "trainer.use_v1": True,
         "trainer.v1.trainer_mode": "sync",
@@ -125,6 +129,23 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
         "trainer.experiment_name": name,
         "transfer_queue.enable": True,
     }
+
+
+def episode_settings(config: TrainConfig) -> EpisodeSettings:
+    """How episodes are played, in collection and in training."""
+    return EpisodeSettings(
+        max_turns=config.collect.max_turns,
+        temperature=config.collect.temperature,
+        max_response_tokens=config.optim.max_response_tokens,
+        thinking=config.thinking,
+        profile=config.reward.profile,
+    )
+
+
+def _of_whole_episodes(config: TrainConfig) -> dict[str, Any]:
+    """To verl, all that follows the task is one response: it may be as long as the context is."""
+    context = config.optim.max_prompt_tokens + config.optim.max_response_tokens
+    return {"data.max_response_length": context, "actor_rollout_ref.rollout.max_model_len": context}
 
 
 def _on_cpu(config: TrainConfig) -> dict[str, Any]:

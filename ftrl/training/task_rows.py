@@ -1,0 +1,78 @@
+"""Tasks → rows, one a task: where whole episodes are trained on, their prompts are the tasks themselves.
+
+A task that nobody has played is, to what makes prompts, an episode without a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from ftrl.environments import Environment, EnvironmentStore
+from ftrl.environments.columns import environment_from_row
+from ftrl.rollouts import PolicyIdentity, Trajectory, TrajectoryStatus
+from ftrl.training.prompt_files import PromptFiles
+from ftrl.training.reading import read_parts
+from ftrl.training.selection import Selected
+from ftrl.training.snapshot_rows import ROW_COLUMNS, SnapshotTokeniser, StreamSettings
+
+TASKS_AT_ONCE = 32
+NOBODY = PolicyIdentity(name="nobody")
+
+
+def prepare_tasks(settings: StreamSettings, prompts: PromptFiles) -> Selected:
+    """Make prompts of the tasks, of the first ``settings.limit`` of them."""
+    store = EnvironmentStore.open(settings.environments)
+    tasks = min(len(store), settings.limit or len(store))
+    return prompts.make(tasks, _rows(settings, store, tasks), settings.select)
+
+
+def _rows(settings: StreamSettings, store: EnvironmentStore, tasks: int) -> Iterator[pa.Table]:
+    import ray
+
+    dataset = read_parts(store.parts()).map_batches(
+        TaskTokeniser,
+        fn_constructor_args=(settings, frozenset(store.ids()[:tasks])),
+        batch_size=TASKS_AT_ONCE,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=settings.tokenisers),
+    )
+    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+
+
+class TaskTokeniser:
+    """One Ray Data actor's work: environments in, rows out.
+
+    Args:
+        settings: see there.
+        wanted: ids of the environments that are taken.
+    """
+
+    def __init__(self, settings: StreamSettings, wanted: frozenset[str]) -> None:
+        self._tokeniser = SnapshotTokeniser(settings)
+        self._wanted = wanted
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """A batch of rows of the environment store, as ``ROW_COLUMNS``."""
+        environments = map(environment_from_row, table.to_pylist())
+        wanted = (environment for environment in environments if environment.id in self._wanted)
+        rows = [row for environment in wanted for row in self._tokeniser.rows(unplayed(environment))]
+        return pa.Table.from_pylist(rows, schema=ROW_COLUMNS)
+
+
+def unplayed(environment: Environment) -> Trajectory:
+    """The episode that has not begun; its id is the task's."""
+    return Trajectory(
+        id=environment.id,
+        run="",
+        environment_id=environment.id,
+        policy=NOBODY,
+        iteration=0,
+        sample=0,
+        status=TrajectoryStatus.ANSWERED,
+        messages=tuple(environment.messages()),
+        calls=(),
+        turns=(),
+        metrics=(),
+    )
