@@ -61,3 +61,4 @@ def _show(report: QuickstartReport) -> None:
         "seconds: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in report.seconds.items()), soft_wrap=True
     )
     console.print(f"everything is in {report.out}", soft_wrap=True)
+    console.print(f"open {report.report} in a browser; the episodes: ftrl view {report.out}", soft_wrap=True)

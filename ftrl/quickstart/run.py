@@ -11,6 +11,7 @@ from ftrl import storage
 from ftrl.environments import is_store
 from ftrl.evaluation import EvalConfig, EvalResults, evaluate
 from ftrl.ray_session import ray_session
+from ftrl.reports import write_report
 from ftrl.rollouts import EngineSettings, EpisodeSettings
 from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tiny_policy import tiny_policy
@@ -25,6 +26,7 @@ MAX_TURNS = 6
 PROFILE = "strict"
 STEPS = 30
 LEARNING_RATE = 6e-4
+"""Of the policy's updates, unless another is asked for."""
 
 
 class QuickstartReport(BaseModel):
@@ -32,6 +34,7 @@ class QuickstartReport(BaseModel):
 
     Attributes:
         out: where everything lies.
+        report: the page that tells what came of it.
         before: the policy that the package brings along, on the held-out tasks.
         after: the trained policy on the same tasks.
         rewards: mean reward of each training step.
@@ -39,6 +42,7 @@ class QuickstartReport(BaseModel):
     """
 
     out: str
+    report: str
     before: EvalResults
     after: EvalResults
     rewards: list[float]
@@ -97,12 +101,14 @@ def quickstart(out: str, watcher: Watcher, *, seed: int = 0, learning_rate: floa
     stages.end()
     summary = QuickstartReport(
         out=str(folder),
+        report=str(folder / "report.html"),
         before=before,
         after=after,
         rewards=_rewards(RunFolder(config.out), len(report.iterations)),
         seconds=stages.seconds,
     )
     storage.write_bytes(folder / "summary.json", summary.model_dump_json(indent=2).encode())
+    write_report(str(folder), summary.report)
     return summary
 
 
