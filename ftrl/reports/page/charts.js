@@ -19,13 +19,15 @@ function redrawn(box, draw) {
   const canvas = h("div", { class: "canvas" });
   box.append(canvas);
   let drawn = 0;
-  new ResizeObserver(() => {
+  const redraw = () => {
     const width = Math.floor(canvas.clientWidth);
     if (width && width !== drawn) {
       drawn = width;
       canvas.replaceChildren(draw(width));
     }
-  }).observe(canvas);
+  };
+  // In the next frame: what is drawn now would change sizes while they are being observed.
+  new ResizeObserver(() => requestAnimationFrame(redraw)).observe(canvas);
 }
 
 function legend(names) {
