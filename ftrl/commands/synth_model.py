@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftrl.commands.playing import price_of
 from ftrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,11 +98,8 @@ def _prices(texts: list[str]) -> dict[str, Price]:
     prices = {}
     for text in texts:
         name, _, numbers = text.rpartition("=")
-        try:
-            paid, earned = map(float, numbers.split(","))
-        except ValueError as error:
-            raise InputError(f"'{text}' is no price; write IN,OUT or MODEL=IN,OUT", field="price") from error
-        prices[name] = Price(input=paid, output=earned)
+        read, written = price_of(numbers)
+        prices[name] = Price.model_validate({"input": read, "output": written})
     return prices
 
 

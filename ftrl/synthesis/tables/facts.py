@@ -190,10 +190,8 @@ class Relation:
 
 @dataclass(frozen=True)
 class Entity:
-    """One thing that can be asked about; ``number`` tells it from others of its kind, and so does its name.
-
-    Where it takes several things together to tell one, ``parts`` are their names.
-    """
+    """One thing that can be asked about, told from others of its kind by its number, by its name, and by ``parts``,
+    the names of its keys, where it takes several of them."""
 
     kind: Kind
     number: int
