@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ftrl.synthesis.finding import tells
 from ftrl.synthesis.integrate import integration_broken
 from ftrl.synthesis.names import names_broken, names_in
 from ftrl.synthesis.scale import Scaling, extension_broken, scaling_broken
+from ftrl.synthesis.verify_calls import option_checks
 
 STEPS = (
     Step(id="q1", text="Who directed Amber Coast?", answer="Ilse Brandt"),
@@ -436,3 +438,50 @@ def test_sound_code_is_accepted():
 )
 def test_code_is_rejected_by_its_rule(source, rule):
     assert rule_of(next(code_broken(TOOLS.tools[0], source), None)) == rule
+
+
+# Golden calls with an option set otherwise
+
+
+OPTIONS = {
+    "type": "object",
+    "properties": {
+        "film": {"type": "string", "description": "The film."},
+        "role": {"type": "string", "description": "Who.", "enum": ["director", "writer"]},
+        "verbose": {"type": "boolean", "description": "More.", "default": False},
+        "parts": {"type": "array", "description": "Parts.", "items": {"type": "string", "enum": ["a", "b"]}},
+        "limit": {"type": "integer", "description": "How many.", "default": 1},
+        "note": {"type": "string", "description": "Anything.", "default": ""},
+    },
+    "required": ["film", "role"],
+}
+CREDITS = tuple(
+    SubQuestion(id=name, text="", answer=answer, tool="get", arguments={"film": "Amber Coast", "role": role})
+    for name, role, answer in (("q1", "director", "Ilse Brandt"), ("q2", "writer", "Omar Feld"))
+)
+
+
+def tried(deciding: bool, *trace: SubQuestion) -> dict[str, tuple[str, ...]]:
+    """What is set, as JSON, and the answers that the call must not bring then."""
+    document = {"type": "function", "function": {"name": "get", "description": "Tells.", "parameters": OPTIONS}}
+    golden = trace[0].arguments
+    made = [check for check in option_checks(document, trace, deciding) if f"of {trace[0].id} " in check.what]
+    return {
+        json.dumps(
+            {name: value for name, value in check.arguments.items() if golden.get(name) != value}
+        ): check.not_golds
+        for check in made
+    }
+
+
+def test_no_option_of_a_golden_call_may_bring_what_another_call_is_for():
+    found = tried(True, *CREDITS)
+    assert found['{"verbose": true}'] == ("Omar Feld",)
+    assert found['{"parts": ["a", "b"]}'] == found['{"limit": 1000}'] == ("Omar Feld",)
+    assert not any("note" in each for each in found), "of free text there is no end"
+    assert '{"role": "writer"}' not in found, "that is the other golden call"
+
+
+def test_the_choice_of_a_required_parameter_decides_unless_code_is_made_from_templates():
+    assert tried(True, CREDITS[0]) == {'{"role": "writer"}': ("Ilse Brandt",)}
+    assert tried(False, CREDITS[0]) == {}
