@@ -13,7 +13,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint format clean
+.PHONY: help setup quickstart test test-slow lint format docs clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,13 @@ format: $(READY)  ## mend the style of all files
 	@ruff check --fix
 	@ruff format
 
+docs: $(READY)  ## the site of docs/, with the reference made from the code, into build/site
+	@python -m pip install --quiet --constraint constraints/$(STACK).txt --group docs
+	@python docs/reference/generate.py
+	@zensical build --clean --strict
+
 clean:  ## remove the virtual environment, own tools and caches
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tools build/site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml $(wildcard constraints/*)
 	@for python in $(PYTHONS); do \
