@@ -37,6 +37,7 @@ from ftrl.evaluation.statistics import estimate
 from ftrl.reports.episode_data import ShownEpisode, ShownScore
 from ftrl.reports.episodes import shown_trajectory, shown_transcript
 from ftrl.reports.run import EpisodeSet, Evaluated, Run
+from ftrl.reports.texts import short_path
 from ftrl.reports.trajectories import METRIC
 from ftrl.rollouts import Trajectory, Usage
 from ftrl.sandbox import Sandbox
@@ -66,13 +67,15 @@ def export_logs(run: Run, folder: str, *, most: int | None = None, sandbox: Sand
     for episodes in run.episodes:
         samples = list(_samples(run, episodes, most, sandbox))
         written.append(
-            _write(folder, created, episodes.label, episodes.collection.policy.name, samples, episodes.count)
+            _write(
+                folder, created, episodes.label, short_path(episodes.collection.policy.name), samples, episodes.count
+            )
         )
     for one in run.evaluations:
         if isinstance(one.stored.results, SuiteResults):
             played = sorted(read_episodes(one.stored.path), key=lambda episode: (episode.sample, episode.trial))
             samples = [_suite_sample(one, episode) for episode in played[:most]]
-            written.append(_write(folder, created, one.label, one.stored.model, samples, len(played)))
+            written.append(_write(folder, created, one.label, short_path(one.stored.model), samples, len(played)))
     return written
 
 
@@ -103,17 +106,16 @@ def _sample(run: Run, trajectory: Trajectory, shown: ShownEpisode) -> EvalSample
         input=_first(messages),
         target=golds,
         messages=messages,
-        output=_output(trajectory.policy.name, messages),
+        output=_output(shown.policy, messages),
         scores=scores,
-        events=list(_events(trajectory.policy.name, messages, shown, scores, golds)),
-        model_usage={} if trajectory.usage is None else {trajectory.policy.name: _usage(trajectory.usage)},
+        events=list(_events(messages, shown, scores, golds)),
+        model_usage={} if trajectory.usage is None else {shown.policy: _usage(trajectory.usage)},
         metadata={"environment": trajectory.environment_id, "scenario": scenario, "ended": trajectory.status.value},
     )
 
 
 def _suite_sample(evaluated: Evaluated, episode: Episode) -> EvalSample:
-    model = evaluated.stored.model
-    shown = shown_transcript(episode, evaluated.label, model)
+    shown = shown_transcript(episode, evaluated.label, evaluated.stored.model)
     messages = chat_messages(episode.transcript.messages)
     scores = {score.profile: _score(score, shown) for score in shown.scores}
     return EvalSample(
@@ -122,9 +124,9 @@ def _suite_sample(evaluated: Evaluated, episode: Episode) -> EvalSample:
         input=_first(messages),
         target="",
         messages=messages,
-        output=_output(model, messages),
+        output=_output(shown.policy, messages),
         scores=scores,
-        events=list(_events(model, messages, shown, scores, "")),
+        events=list(_events(messages, shown, scores, "")),
         model_usage={role: _usage(usage) for role, usage in episode.usage.items()},
         metadata={**episode.labels, "ended": episode.transcript.ending},
     )
@@ -146,13 +148,13 @@ def _score(score: ShownScore, shown: ShownEpisode) -> Score:
 
 
 def _events(
-    model: str, messages: Sequence[ChatMessage], shown: ShownEpisode, scores: dict[str, Score], target: str
+    messages: Sequence[ChatMessage], shown: ShownEpisode, scores: dict[str, Score], target: str
 ) -> Iterator[Event]:
     """The transcript: each turn as the model's output, its calls with what came back, the scores."""
     spoken = [message for message in messages if isinstance(message, ChatMessageAssistant)]
     for message, turn in zip(spoken, shown.turns, strict=True):
         yield ModelEvent(
-            model=model,
+            model=shown.policy,
             input=[],
             tools=[],
             tool_choice="auto",

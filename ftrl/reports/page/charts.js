@@ -51,7 +51,7 @@ function lineChart(chart, steps) {
   const known = (series) => series.values.filter((value) => value !== null);
   const reading = h("p", { class: "reading", role: "status" });
   const ends = chart.series.map((of) => `${of.label} from ${number(known(of)[0])} to ${number(known(of).at(-1))}`).join("; ");
-  const box = h("figure", { class: "chart" }, h("figcaption", {}, h("h4", {}, chart.title), h("p", {}, chart.about + (steps.length >= SMOOTHED ? " Thick: running mean of five steps." : ""))), legend(chart.series.map((of) => of.label)));
+  const box = h("figure", { class: "chart" }, h("figcaption", {}, h("h4", {}, chart.title), h("p", {}, chart.about)), legend(chart.series.map((of) => of.label)));
   const smooth = steps.length >= SMOOTHED;
   let at = null;
   let move = () => {};

@@ -57,14 +57,26 @@ const code = (text, label) => h("pre", { class: "code", tabindex: 0, role: "grou
 
 // A list of buttons beside what the chosen one shows, with filters above it.
 function browser({ label, filters, items, entry, show, empty }) {
-  const list = h("ul", { class: "entries", "aria-label": label });
+  // One stop of the tab key for the whole list; arrow keys go up and down in it.
+  const list = h("ul", { class: "entries", "aria-label": label, onkeydown: (event) => {
+    const all = [...buttons.values()];
+    const at = all.indexOf(document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (to === undefined || !all[to]) return;
+    event.preventDefault();
+    all[to].focus();
+    all[to].click();
+  } });
   const detail = h("div", { class: "detail" });
   const count = h("p", { class: "count", role: "status" });
   const buttons = new Map();
   let chosen = null;
   function choose(item) {
     chosen = item;
-    for (const [of, button] of buttons) button.setAttribute("aria-current", of === item ? "true" : "false");
+    for (const [of, button] of buttons) {
+      button.setAttribute("aria-current", of === item ? "true" : "false");
+      button.tabIndex = of === item ? 0 : -1;
+    }
     refill(detail, show(item));
   }
   function refresh() {
