@@ -76,6 +76,7 @@ class ConsoleWatcher:
 def step_line(step: int, total: int, metrics: Mapping[str, float]) -> str:
     """A training step in a line."""
     shown = {
+        "loss": "train/loss",
         "reward": "ftrl/score_sampled",
         "calls": "ftrl/calls",
         "ticked": "ftrl/ticked",

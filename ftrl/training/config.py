@@ -54,6 +54,17 @@ class SelectConfig(Part):
     )
 
 
+class WarmStartConfig(Part):
+    """What the policy is shown before the first iteration: golden conversations of the run's tasks (supervised)."""
+
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=64, ge=1, description="Conversations per update.")
+    learning_rate: float = Field(default=1e-5, ge=0)
+    max_steps: int | None = Field(default=None, ge=1, description="Stop after so many updates.")
+    save_every: int = Field(default=120, ge=1, description="Updates between checkpoints.")
+    limit: int | None = Field(default=None, ge=1, description="Show only the first tasks.")
+
+
 class RewardConfig(Part):
     """What is rewarded (paper, section 3.2)."""
 
@@ -137,6 +148,7 @@ class TrainConfig(Part):
         algorithm: grpo or reinforce_plus_plus.
         mode: step trains on the next turn of collected conversations, as published; trajectory on whole episodes, which
             the policy in training plays itself.
+        warm_start: a supervised stage before the first iteration; none if left out.
         iterations: rounds of collect → train → merge, each with the newest policy; without collect for whole episodes.
         thinking: let the model think before it acts (Qwen3).
         step_timeout: minutes without a finished training step after which the trainer is stopped.
@@ -157,6 +169,7 @@ class TrainConfig(Part):
     restarts: int = Field(default=3, ge=0)
     loggers: tuple[Logger, ...] = ("console", "tensorboard")
     collect: CollectConfig = CollectConfig()
+    warm_start: WarmStartConfig | None = None
     select: SelectConfig = SelectConfig()
     reward: RewardConfig = RewardConfig()
     optim: OptimConfig = OptimConfig()

@@ -16,16 +16,17 @@ from ftrl.environments import import_published, is_store
 from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
 from ftrl.ray_session import ray_session
-from ftrl.rollouts import CollectConfig, EngineSettings, TrajectoryStore, collect
+from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
 from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig
 from ftrl.training.loggers import check_loggers
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.snapshot_rows import StreamSettings
+from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream, prepare, prepare_apart
 from ftrl.training.task_rows import prepare_tasks
-from ftrl.training.verl_config import episode_settings, verl_config
+from ftrl.training.verl_config import episode_values, verl_config
 
 TOKENISERS = 8
 """Processes of a GPU node that make prompts, at most; they are gone before training begins."""
@@ -75,6 +76,10 @@ def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
     reports: list[IterationReport] = []
     with ray_session(logical_resources(config.hardware)):
         policy = str(Path(config.model).absolute())
+        if config.warm_start is not None:
+            if not run.warm_policy.exists():
+                _warm_start(config, run, policy, environments, watcher)
+            policy = str(run.warm_policy)
         for number in range(1, config.iterations + 1):
             if not run.policy(number).exists():
                 _iterate(config, run, number, policy, environments, watcher)
@@ -90,6 +95,21 @@ def _environments(config: TrainConfig, run: RunFolder) -> str:
     if not is_store(run.environments):
         import_published(config.tasks, run.environments)
     return run.environments
+
+
+def _warm_start(config: TrainConfig, run: RunFolder, policy: str, environments: str, watcher: Watcher) -> None:
+    from ftrl.training.warm_start import warm_start
+
+    assert config.warm_start is not None
+    watcher.stage(0, "warm start")
+    metrics = StepMetrics(run.warm_start / "metrics.jsonl")
+
+    def note(step: int, total: int, values: Mapping[str, float]) -> None:
+        metrics.rewind(step - 1)
+        metrics.append(step, total, values)
+        watcher.step(step, total, values)
+
+    warm_start(config, config.warm_start, run, policy, environments, note)
 
 
 def _iterate(
@@ -115,7 +135,7 @@ def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, e
         iteration=number,
         limit=config.collect.limit,
         resume=True,
-        episode=episode_settings(config),
+        episode=EpisodeSettings.model_validate(episode_values(config)),
         engine=EngineSettings(
             engines=config.collect.engines,
             tensor_parallel=config.hardware.tensor_parallel if config.hardware.device == "gpu" else 1,

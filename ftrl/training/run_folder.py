@@ -5,6 +5,7 @@
     RUN/config.yaml                     the run's settings; a run goes on only with the same ones
     RUN/environments/                   the tasks, if they came as a published-format file
     RUN/trajectories/                   one trajectory store; an iteration's episodes carry its number
+    RUN/warm-start/                     if asked for: demonstrations.parquet, checkpoints/, metrics.jsonl, policy/
     RUN/iteration-N/prompts/            what is trained on, tokenised, in order; and what was left out
     RUN/iteration-N/checkpoints/        verl's checkpoints, each with the stream's position
     RUN/iteration-N/metrics.jsonl       one line a training step
@@ -61,6 +62,16 @@ class RunFolder:
     def trajectories(self) -> str:
         """The trajectory store."""
         return str(self.path / "trajectories")
+
+    @property
+    def warm_start(self) -> Path:
+        """The folder of the warm start."""
+        return self.path / "warm-start"
+
+    @property
+    def warm_policy(self) -> Path:
+        """The policy that the first iteration begins with, if there is a warm start."""
+        return self.warm_start / "policy"
 
     def iteration(self, number: int) -> Path:
         """The folder of an iteration, counted from 1."""

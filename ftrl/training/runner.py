@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -113,6 +113,39 @@ def run_verl(
         stream: where the prompts come from.
         order: where each step's prompts are noted.
         total_steps: steps to train, those of an earlier, interrupted run included.
+        env_vars: see ``watched``, and so the rest.
+        resources: see there.
+        step_timeout: see there.
+        on_step: see there.
+
+    Raises:
+        TrainerStopped: the trainer died or hung.
+    """
+    watched(
+        TrainerActor,
+        (config, stream, order, total_steps),
+        env_vars=env_vars,
+        resources=resources,
+        step_timeout=step_timeout,
+        on_step=on_step,
+    )
+
+
+def watched(
+    trainer_class: type,
+    arguments: Sequence[Any],
+    *,
+    env_vars: Mapping[str, str],
+    resources: Mapping[str, float],
+    step_timeout: float,
+    on_step: OnStep,
+) -> None:
+    """Have a trainer run in an actor of its own, and watch it until it has finished.
+
+    Args:
+        trainer_class: its ``run`` takes the arguments, a ``StepLog`` to tell each step, and what the names of its
+            placement groups begin with.
+        arguments: of ``run``.
         env_vars: environment of the trainer and of every process that it starts.
         resources: custom Ray resources that the trainer claims.
         step_timeout: minutes that may pass without a finished step.
@@ -123,10 +156,9 @@ def run_verl(
     """
     log_class: Any = ray.remote(num_cpus=0)(StepLog)
     options = {"num_cpus": 1, "resources": dict(resources), "runtime_env": {"env_vars": dict(env_vars)}}
-    trainer_class: Any = ray.remote(**options)(TrainerActor)
-    log, trainer = log_class.remote(), trainer_class.remote()
+    log, trainer = log_class.remote(), ray.remote(**options)(trainer_class).remote()
     place = f"ftrl-{uuid.uuid4().hex}-"
-    done = trainer.run.remote(config, stream, order, total_steps, log, place)
+    done = trainer.run.remote(*arguments, log, place)
     heard, last = 0, time.monotonic()
     try:
         finished = False

@@ -10,7 +10,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.ray_session import logical_node
-from ftrl.rollouts import EpisodeSettings
 from ftrl.training.config import TrainConfig
 from ftrl.training.verl_defaults import check_overrides, verl_defaults
 
@@ -41,15 +40,16 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
     if config.hardware.device == "cpu":
         settings.update(_on_cpu(config))
     settings.update({key.removeprefix("+"): value for key, value in config.verl.items()})
-    _set(composed, settings)
-    return composed
+    return set_all(composed, settings)
 
 
-def _set(composed: DictConfig, settings: Mapping[str, Any]) -> None:
+def set_all(composed: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
+    """Put settings into a configuration, by their dotted names; returns it."""
     OmegaConf.set_struct(composed, False)
     for key, value in settings.items():
         OmegaConf.update(composed, key, value, force_add=True)
     OmegaConf.set_struct(composed, True)
+    return composed
 
 
 def _recipe(config: TrainConfig) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
             "metric": config.reward.metric,
             "profile": config.reward.profile,
             "sandbox_workers": config.reward.sandbox_workers,
-            "episode": episode_settings(config).model_dump(mode="json"),
+            "episode": episode_values(config),
         },
         "trainer.use_v1": True,
         "trainer.v1.trainer_mode": "sync",
@@ -131,15 +131,18 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
     }
 
 
-def episode_settings(config: TrainConfig) -> EpisodeSettings:
-    """How episodes are played, in collection and in training."""
-    return EpisodeSettings(
-        max_turns=config.collect.max_turns,
-        temperature=config.collect.temperature,
-        max_response_tokens=config.optim.max_response_tokens,
-        thinking=config.thinking,
-        profile=config.reward.profile,
-    )
+def episode_values(config: TrainConfig) -> dict[str, Any]:
+    """How episodes are played, in collection and in training: what ``EpisodeSettings`` are made of.
+
+    Not these themselves: a dry run shall do without what plays episodes.
+    """
+    return {
+        "max_turns": config.collect.max_turns,
+        "temperature": config.collect.temperature,
+        "max_response_tokens": config.optim.max_response_tokens,
+        "thinking": config.thinking,
+        "profile": config.reward.profile,
+    }
 
 
 def _of_whole_episodes(config: TrainConfig) -> dict[str, Any]:

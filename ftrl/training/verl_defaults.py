@@ -15,8 +15,8 @@ from ftrl.errors import FtrlError, InputError
 
 
 @cache
-def verl_defaults() -> DictConfig:
-    """verl's configuration for PPO and its relatives, shared by all callers: not to be changed.
+def verl_defaults(name: str = "ppo_trainer") -> DictConfig:
+    """A configuration of verl's, for PPO and its relatives unless said; shared by all callers: not to be changed.
 
     Raises:
         FtrlError: verl is not installed.
@@ -26,7 +26,7 @@ def verl_defaults() -> DictConfig:
 
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(_folder()), version_base=None):
-        return compose("ppo_trainer")
+        return compose(name)
 
 
 def _folder() -> Path:

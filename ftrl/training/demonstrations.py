@@ -1,0 +1,174 @@
+"""Golden turns → token sequences that a policy may be shown before it practises (a warm start).
+
+Each task is played by somebody who recites its golden turns, in the loop that all episodes are played in: so what is
+shown has the very form that the policy will meet - template, tools' outputs, marks at the end of a turn - and is
+scored like any other episode. What does not earn everything is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ftrl.environments import Environment, EnvironmentStore
+from ftrl.environments.columns import environment_from_row
+from ftrl.environments.golden import golden_turns
+from ftrl.errors import FtrlError
+from ftrl.rollouts import Conversation, EpisodeKey, EpisodeSettings, PolicyIdentity, Trajectory, run_episode
+from ftrl.rollouts.prompts import tokenise
+from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.sandbox.service import NodeSandbox
+from ftrl.training.reading import read_parts
+from ftrl.training.segments import TurnTokens, segments
+
+SEQUENCE_COLUMNS = pa.schema({"input_ids": pa.list_(pa.int32()), "loss_mask": pa.list_(pa.int8())})
+"""One sequence: its tokens, and 1 for each that is to be learnt."""
+
+TASKS_AT_ONCE = 64
+
+
+class Recital:
+    """A policy that knows the turns of one episode by heart.
+
+    Args:
+        turns: what it says, a turn each.
+        tokenizer: in whose tokens; each turn ends with its end-of-turn token.
+        max_model_len: tokens that the conversation may have.
+    """
+
+    identity = PolicyIdentity(name="golden turns")
+
+    def __init__(self, turns: Sequence[str], tokenizer: Any, max_model_len: int) -> None:
+        self.tokenizer = tokenizer
+        self.max_model_len = max_model_len
+        self.said: list[TurnTokens] = []
+        self._rest = iter(turns)
+
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
+        """The episode's conversation."""
+        return TokenConversation(self, tools, settings, seed)
+
+    async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
+        """The next turn, whole, or as much of it as ``limit`` lets through."""
+        turn = next(self._rest, None)
+        if turn is None:
+            raise FtrlError("the golden turns are at their end, but the episode goes on")
+        ids = (*tokenise(self.tokenizer, turn), self.tokenizer.eos_token_id)
+        said, whole = ids[:limit], len(ids) <= limit
+        self.said.append(TurnTokens(prompt, said, (0.0,) * len(said)))
+        return Sampled(said, (0.0,) * len(said), "stop" if whole else "length")
+
+
+class Reciter:
+    """One Ray Data actor's work: environments in, sequences out.
+
+    Args:
+        environments: the store, for the tools' sources.
+        model: folder of the policy, for its tokenizer and chat template.
+        settings: how episodes are played.
+        max_model_len: longer conversations are not shown.
+        sandbox_workers: tools at work on each node.
+    """
+
+    def __init__(
+        self,
+        environments: str,
+        model: str,
+        settings: EpisodeSettings,
+        max_model_len: int,
+        sandbox_workers: int | None,
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        self._store = EnvironmentStore.open(environments)
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+        self._settings = settings
+        self._max_model_len = max_model_len
+        self._sandbox = NodeSandbox(sandbox_workers)
+
+    async def __call__(self, table: pa.Table) -> Any:
+        """A batch of rows of the environment store, as ``SEQUENCE_COLUMNS``."""
+        rows = [row for one in table.to_pylist() for row in await self._rows(environment_from_row(one))]
+        yield pa.Table.from_pylist(rows, schema=SEQUENCE_COLUMNS)
+
+    async def _rows(self, environment: Environment) -> list[dict[str, Any]]:
+        if not environment.trace or environment.answer is None:
+            return []
+        reciter = Recital(golden_turns(environment), self._tokenizer, self._max_model_len)
+        sources = self._store.sources(environment)
+        played = await run_episode(environment, sources, reciter, self._sandbox, self._settings, EpisodeKey(run=""))
+        if not _perfect(played):
+            return []
+        return [
+            {
+                "input_ids": [*segment.prompt, *segment.response],
+                "loss_mask": [0] * len(segment.prompt) + segment.mask,
+            }
+            for segment in segments(reciter.said)
+        ]
+
+
+def _perfect(played: Trajectory) -> bool:
+    return played.status.value == "answered" and played.metrics[0].f1 == 1.0
+
+
+def write_demonstrations(
+    file: Path,
+    environments: str,
+    model: str,
+    settings: EpisodeSettings,
+    *,
+    max_model_len: int,
+    limit: int | None,
+    sandbox_workers: int | None,
+) -> int:
+    """Recite the tasks of a store into a Parquet file; how many sequences it has. It is there whole or not at all.
+
+    Raises:
+        FtrlError: none of the tasks has golden turns that fit and earn everything.
+    """
+    making = file.with_name(f".{file.name}.making")
+    making.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with pq.ParquetWriter(making, SEQUENCE_COLUMNS, compression="zstd") as writer:
+        for table in _sequences(environments, model, settings, max_model_len, limit, sandbox_workers):
+            writer.write_table(table)
+            count += len(table)
+    if not count:
+        making.unlink()
+        raise FtrlError(
+            f"no task of {environments} can be demonstrated: they have no golden turns (imported tasks have none), or "
+            f"their conversations are longer than {max_model_len} tokens"
+        )
+    making.replace(file)
+    return count
+
+
+def _sequences(
+    environments: str,
+    model: str,
+    settings: EpisodeSettings,
+    max_model_len: int,
+    limit: int | None,
+    sandbox_workers: int | None,
+) -> Iterator[pa.Table]:
+    import ray
+
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    dataset = read_parts(EnvironmentStore.open(environments).parts())
+    if limit is not None:
+        dataset = dataset.limit(limit)
+    recited = dataset.map_batches(
+        Reciter,
+        fn_constructor_args=(environments, model, settings, max_model_len, sandbox_workers),
+        batch_size=TASKS_AT_ONCE,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=1),
+    )
+    yield from recited.iter_batches(batch_size=None, batch_format="pyarrow")
