@@ -49,7 +49,10 @@ def report(
     """
     from ftrl.reports import write_report
 
-    written = write_report(run, out, tasks=tasks or (), evaluations=evaluation or (), run_tools=tools)
+    def tell(section: str) -> None:
+        typer.echo(f"report: {section}", err=True)
+
+    written = write_report(run, out, tasks=tasks or (), evaluations=evaluation or (), run_tools=tools, tell=tell)
     if as_json:
         typer.echo(written.model_dump_json(indent=2))
         return

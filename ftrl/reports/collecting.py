@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import ftrl
@@ -32,26 +33,38 @@ MISSING = {
 """Section → what is said in its place."""
 
 
-def report_data(run: Run, *, made: str | None = None, run_tools: bool = True) -> ReportData:
+Tell = Callable[[str], None]
+"""Is told what is looked at now."""
+
+
+def report_data(
+    run: Run, *, made: str | None = None, run_tools: bool = True, tell: Tell = lambda section: None
+) -> ReportData:
     """Everything that the report of a run says.
 
     Args:
         run: the run.
         made: when the report is made, as it is to be read; left out, equal runs have equal reports.
         run_tools: whether tools may be run, in the sandbox: for audits, and for the second looks of the strict profile.
+        tell: is told how it goes on.
 
     Raises:
         InputError: a part of the run is broken; says which file.
         FtrlError: the sandbox cannot start here.
     """
+    tell("construction and audit" if run_tools else "construction")
     construction = constructed_sets(run, audit=run_tools)
+    tell("trajectories")
     with ExitStack() as stack:
         second_looks = run_tools and len(run.tasks) and run.episodes
         sandbox = stack.enter_context(Sandbox(workers=1)) if second_looks else None
         trajectories = shown_episodes(run, sandbox)
+    tell("training and evaluation")
     training = training_iterations(run)
     evaluation = evaluations_of(run)
+    tell("what changed in the model")
     changes, why = heat_map_of(run)
+    tell("tasks")
     sections = {
         "construction": construction,
         "tasks": task_browser(run, [group.task for group in trajectories.groups] if trajectories else []),

@@ -15,9 +15,11 @@ TRAINED_ON = "trained on"
 CHARTS: Sequence[tuple[str, str, Mapping[str, tuple[str, ...]]]] = (
     (
         "Reward",
-        "Mean over the responses of a step: the reward that is trained on, and what each profile would give.",
+        "Mean over the responses of a step: the reward that is trained on, and what each profile would give. Where groups "
+        "are replaced, these are the others; the mean of all that were sampled stands beside.",
         {
             TRAINED_ON: ("ftrl/score", "critic/score/mean"),
+            "sampled": ("ftrl/score_sampled",),
             "reference": ("ftrl/score_reference",),
             "strict": ("ftrl/score_strict",),
         },

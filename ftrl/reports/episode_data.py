@@ -41,8 +41,12 @@ class TurnReward(Record):
 
 
 class ShownTurn(Record):
-    """An assistant's turn: its text, its calls, its rewards (empty where the task is not at hand)."""
+    """An assistant's turn: its text, its calls, its rewards (empty where the task is not at hand).
 
+    ``heard`` is what a user said in front of it, after the question: a customer of tau-bench, say.
+    """
+
+    heard: str = ""
     text: str
     calls: tuple[ShownCall, ...]
     rewards: tuple[TurnReward, ...]

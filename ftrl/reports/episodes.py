@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile, zip_longest
 from typing import Any
 
-from ftrl.evaluation import Episode
+from ftrl.evaluation import Episode, Transcript
 from ftrl.reports.episode_data import ShownCall, ShownEpisode, ShownScore, ShownTurn
 from ftrl.reports.task_index import TaskIndex
 from ftrl.reports.texts import clipped, short_path
@@ -69,15 +70,11 @@ def shown_trajectory(
 def shown_transcript(episode: Episode, label: str, policy: str) -> ShownEpisode:
     """An episode of another suite: its score is that suite's, for the whole."""
     transcript = episode.transcript
-    turns = tuple(
-        ShownTurn(text=clipped(text), calls=tuple(_call(call, ()) for call in calls), rewards=())
-        for text, calls in _turns(transcript.messages, transcript.calls)
-    )
     return ShownEpisode(
         label=label,
         policy=short_path(policy),
         status=transcript.ending,
-        turns=turns,
+        turns=tuple(_conversation(transcript)),
         scores=(ShownScore(profile="score", metrics=dict(episode.score.metrics)),),
         note=clipped(episode.score.explanation),
     )
@@ -91,6 +88,46 @@ def _turns(
     for number, message in enumerate(spoken):
         content = message.get("content") or ""
         yield content if isinstance(content, str) else str(content), [call for call in calls if call.turn == number]
+
+
+def _conversation(transcript: Transcript) -> Iterator[ShownTurn]:
+    """The turns of a suite's episode, as its messages tell: some begin in the middle, in some a user speaks again."""
+    left = list(transcript.calls)
+    heard, asked = "", False
+    for at, message in enumerate(transcript.messages):
+        if message["role"] == "user":
+            heard, asked = (str(message.get("content") or "") if asked else ""), True
+        if message["role"] != "assistant":
+            continue
+        outputs = [
+            str(one.get("content") or "")
+            for one in takewhile(lambda one: one["role"] == "tool", transcript.messages[at + 1 :])
+        ]
+        calls = []
+        for call, output in zip_longest(message.get("tool_calls") or (), outputs):
+            if call is None:
+                break  # an output that answers no call
+            name, arguments = call["function"]["name"], call["function"]["arguments"]
+            made = next((one for one in left if (one.name, one.arguments) == (name, arguments)), None)
+            if made is not None:
+                left.remove(made)
+            calls.append(_of_message(name, arguments, output or "", made))
+        yield ShownTurn(
+            heard=clipped(heard), text=clipped(str(message.get("content") or "")), calls=tuple(calls), rewards=()
+        )
+        heard = ""
+
+
+def _of_message(name: str, arguments: str, output: str, made: TrajectoryCall | None) -> ShownCall:
+    """A call as the conversation shows it; how it ended, if it was made in this episode."""
+    return ShownCall(
+        name=clipped(name, 200),
+        arguments=clipped(arguments),
+        output=clipped(output),
+        status=made.call_status.value if made is not None else "",
+        seconds=made.seconds if made is not None else 0.0,
+        verdicts=(),
+    )
 
 
 def _call(call: TrajectoryCall, verdicts: Any) -> ShownCall:

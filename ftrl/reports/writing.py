@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pydantic import BaseModel
 
 from ftrl import storage
-from ftrl.reports.collecting import report_data
+from ftrl.reports.collecting import Tell, report_data
 from ftrl.reports.rendering import render
 from ftrl.reports.run import open_run_folder
 
@@ -36,6 +36,7 @@ def write_report(
     tasks: Iterable[str] = (),
     evaluations: Iterable[str] = (),
     run_tools: bool = True,
+    tell: Tell = lambda section: None,
 ) -> WrittenReport:
     """Write the report of a run.
 
@@ -45,13 +46,14 @@ def write_report(
         tasks: sets of tasks that the run does not name.
         evaluations: folders of evaluations that lie elsewhere, in the order in which they are to be compared.
         run_tools: whether tools may be run, in the sandbox.
+        tell: is told what is looked at now.
 
     Raises:
         InputError: there is nothing to report of, or a part of it is broken.
         FtrlError: the sandbox cannot start here.
     """
     opened = open_run_folder(run, tasks=tasks, evaluations=evaluations)
-    data = report_data(opened, made=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", run_tools=run_tools)
+    data = report_data(opened, made=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", run_tools=run_tools, tell=tell)
     page = render(data).encode()
     path = out or storage.join(run, "report.html")
     storage.write_bytes(path, page)

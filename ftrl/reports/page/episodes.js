@@ -12,7 +12,7 @@ function scoresTable(of) {
 
 function turn(of, at) {
   const rewards = of.rewards.map((reward) => h("li", {}, h("strong", {}, `${reward.profile} ${reward.value.toFixed(2)}`), ` ${reward.why}`));
-  return h("li", { class: "turn" }, h("h5", {}, `Turn ${at + 1}`), of.text && h("p", { class: "said" }, of.text),
+  return h("li", { class: "turn" }, h("h5", {}, `Turn ${at + 1}`), of.heard && h("p", { class: "heard" }, h("strong", {}, "user "), of.heard), of.text && h("p", { class: "said" }, of.text),
     !of.text && !of.calls.length && h("p", { class: "missing" }, "Nothing was said."),
     of.calls.map(call), rewards.length > 0 && folded(`would earn in training: ${of.rewards.map((reward) => `${reward.profile} ${reward.value.toFixed(2)}`).join(", ")}`, h("ul", {}, rewards)));
 }
@@ -21,7 +21,7 @@ function call(of) {
   const ticked = of.verdicts.some((verdict) => verdict.gold !== null);
   return h("div", { class: `call ${ticked ? "ticked" : "idle"}` },
     h("p", { class: "made" }, h("code", {}, h("b", {}, of.name), ` ${of.arguments}`)),
-    h("p", { class: "back" }, h("span", { class: "small" }, of.status === "ok" ? "came back " : `${words(of.status)} `)), h("pre", { class: "output" }, h("code", {}, of.output)),
+    h("p", { class: "back" }, h("span", { class: "small" }, ["ok", ""].includes(of.status) ? "came back " : `${words(of.status)} `)), h("pre", { class: "output" }, h("code", {}, of.output)),
     h("ul", { class: "verdicts" }, merged(of.verdicts).map(verdict)));
 }
 
