@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from ftrl.cli import app
 from tests.docs.pages import ROOT, Block, Page, pages, read_blocks
+from tests.reports.conftest import sandbox, small_run  # noqa: F401 - a quickstart's folder, as the report's tests make it
 
 CLI: Any = typer.main.get_command(app)
 USAGE_ERROR: Any = typer.BadParameter.__base__
@@ -138,8 +140,9 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, material: Path) -> Path:
-    """A fresh folder that looks like the project's, with the published files in it."""
+def project(tmp_path: Path, material: Path, small_run: Path) -> Path:  # noqa: F811 - a fixture's name
+    """A fresh folder that looks like the project's, with the published files and a finished quickstart in it."""
+    shutil.copytree(small_run, tmp_path / "runs" / "quickstart")
     for name in BESIDE:
         (tmp_path / name).symlink_to(ROOT / name)
     for file in material.glob("*.jsonl"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.metadata
 import importlib.util
 import inspect
@@ -76,6 +77,43 @@ def test_the_site_lists_every_page_once_and_no_other(generator: ModuleType) -> N
 def test_the_first_page_leads_to_every_page_written_by_hand() -> None:
     linked = set(re.findall(r"\]\(([\w-]+\.md)", Page("docs/index.md").text))
     assert linked == {page.file.name for page in pages() if page.file.parent == ROOT / "docs"} - {"index.md"}
+
+
+def test_the_page_of_the_architecture_says_which_package_may_import_which() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    rows = re.findall(r"^\| `ftrl\.(\w+)` \|.*\| (.*) \|$", Page("docs/architecture.md").text, re.MULTILINE)
+    for room, shown in rows:
+        allowed = contracts[f"importlinter:contract:{room}"]["name"].partition("imports")[2]
+        assert set(re.findall(r"\w+", shown)) == set(re.findall(r"\w+", allowed)) - {"nothing", "of", "ours", "and"}
+    packages = {file.parent.name for file in (ROOT / "ftrl").glob("*/__init__.py")}
+    assert {room for room, _ in rows} == packages - {"commands"}
+
+
+# What is explained
+
+
+def test_the_quickstart_page_explains_only_what_a_line_of_training_says() -> None:
+    from ftrl.commands.train import step_line
+
+    class Everything(dict[str, float]):
+        def __contains__(self, key: object) -> bool:
+            return True
+
+        def __missing__(self, key: str) -> float:
+            return 1.0
+
+    said = set(re.findall(r"(?:: |, )([a-z][a-z -]+) 1\b", step_line(1, 2, Everything())))
+    table = Page("docs/quickstart.md").text.partition("| word | means |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)) <= said
+
+
+def test_the_quickstart_page_tells_how_many_tasks_there_are() -> None:
+    from ftrl.quickstart.run import STEPS, TEST_TASKS, TRAIN_TASKS
+
+    text = Page("docs/quickstart.md").text
+    assert f"{TRAIN_TASKS} tasks to train on and {TEST_TASKS} held out" in text
+    assert f"step 5/{STEPS}:" in text
 
 
 # Quoted messages
