@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isclose
 from typing import Any
 
 from ftrl.reports.data import Chart, Series, TrainingIteration
@@ -10,16 +11,16 @@ from ftrl.reports.run import Run, Training
 from ftrl.reports.texts import finite
 from ftrl.rollouts import TrajectoryStore
 
-TRAINED_ON = "trained on"
+TRAINED_ON, SAMPLED = "trained on", "all that were sampled"
 
 CHARTS: Sequence[tuple[str, str, Mapping[str, tuple[str, ...]]]] = (
     (
         "Reward",
-        "Mean over the responses of a step: the reward that is trained on, and what each profile would give. Where groups "
-        "are replaced, these are the others; the mean of all that were sampled stands beside.",
+        "Mean over the responses of a step: the reward that is trained on, and what each profile would give. Where "
+        "groups are replaced, these are the others; the mean of all that were sampled stands beside.",
         {
             TRAINED_ON: ("ftrl/score", "critic/score/mean"),
-            "sampled": ("ftrl/score_sampled",),
+            SAMPLED: ("ftrl/score_sampled",),
             "reference": ("ftrl/score_reference",),
             "strict": ("ftrl/score_strict",),
         },
@@ -112,9 +113,15 @@ def _series(rows: Sequence[Mapping[str, Any]], names: Sequence[str], label: str)
 
 
 def _named_by_profile(series: Sequence[Series], profile: str) -> list[Series]:
-    """The reward that is trained on is that of its profile: one line, not two."""
+    """What is trained on is the reward of its profile, and mostly of all that were sampled: one line, not three."""
     trained = [one.model_copy(update={"label": f"{profile}, trained on"}) for one in series if one.label == TRAINED_ON]
-    return trained + [one for one in series if one.label not in (TRAINED_ON, profile if trained else TRAINED_ON)]
+    others = [one for one in series if one.label not in (TRAINED_ON, profile if trained else TRAINED_ON)]
+    return trained + [one for one in others if one.label != SAMPLED or not any(_alike(one, known) for known in trained)]
+
+
+def _alike(one: Series, other: Series) -> bool:
+    pairs = zip(one.values, other.values, strict=True)
+    return all(a == b or (a is not None and b is not None and isclose(a, b, abs_tol=1e-6)) for a, b in pairs)
 
 
 def _episodes(run: Training, number: int) -> int:

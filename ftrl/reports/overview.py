@@ -8,6 +8,7 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ftrl import storage
+from ftrl.reports.curves import SAMPLED
 from ftrl.reports.data import ConstructedSet, Fact, Overview, StageState, TrainingIteration
 from ftrl.reports.evaluation_data import Difference, DifferenceBetween, Evaluations
 from ftrl.reports.evaluations import WHOLE
@@ -132,7 +133,8 @@ def _facts(
 def _rewards(iteration: TrainingIteration) -> str:
     for chart in iteration.charts:
         if chart.title == "Reward":
-            values = [value for value in chart.series[0].values if value is not None]
+            told = next((one for one in chart.series if one.label == SAMPLED), chart.series[0])
+            values = [value for value in told.values if value is not None]
             few = min(FEW, len(values))
             first, last = fmean(values[:few]), fmean(values[-few:])
             return f"mean reward {first:.2f} in the first {counted(few, 'step')}, {last:.2f} in the last"
