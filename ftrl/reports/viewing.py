@@ -55,6 +55,9 @@ def run_viewer(folder: str, port: int) -> None:
         FtrlError: it ended by itself.
     """
     command = [sys.executable, "-m", "inspect_ai", "view", "start", "--log-dir", folder, "--port", str(port)]
-    ended = subprocess.run([*command, "--no-trust-content"], check=False).returncode
+    try:
+        ended = subprocess.run([*command, "--no-trust-content"], check=False).returncode
+    except KeyboardInterrupt:
+        return  # how it is stopped
     if ended:
         raise FtrlError(f"Inspect's viewer ended with {ended}; is port {port} taken? Choose another with --port")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +119,26 @@ def test_a_limit_takes_the_same_tasks_of_every_set(small_run: Path, tmp_path: Pa
     }
     assert len(ids) == 1
     assert len(ids.pop()) == 3
+
+
+@pytest.mark.slow
+def test_the_viewer_serves_the_logs_until_it_is_interrupted(small_run: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ftrl.cli", "view", str(small_run), "--port", str(port), "--no-tools"]
+    viewer = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(120):
+            time.sleep(0.5)
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+                page = answer.read()
+                break
+    finally:
+        os.killpg(viewer.pid, signal.SIGINT)
+    said, _ = viewer.communicate(timeout=60)
+    assert b"<html" in page
+    assert (viewer.returncode, b"8 of 8 episodes of after" in said) == (0, True), said.decode()
 
 
 def test_a_run_without_episodes_has_nothing_to_view(small_run: Path, tmp_path: Path) -> None:
