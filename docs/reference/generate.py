@@ -46,9 +46,11 @@ def command_line() -> str:
     """The page of all commands, as Typer itself writes it, with examples set as code."""
     command = [sys.executable, "-m", "typer", "ftrl.cli", "utils", "docs", "--name", "ftrl", "--title", "Command line"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return re.sub(r"^(Example|A server of your own): ((?:ftrl .*\n)+)", r"\1: `\2`", text, flags=re.MULTILINE).replace(
-        "\n`", "`\n"
-    )
+    return re.sub(r"^([A-Z][\w' ]*): (ftrl .*(?:\n[^\n*#`]+)*)", _example, text, flags=re.MULTILINE)
+
+
+def _example(found: re.Match[str]) -> str:
+    return f"{found[1]}: `{' '.join(found[2].split())}`"
 
 
 def package_page(name: str) -> str:
@@ -107,7 +109,7 @@ def _signature(name: str, item: Callable[..., Any]) -> str:
     parts: list[str] = []
     keyword_only = False
     for parameter in signature.parameters.values():
-        if parameter.name == "self":
+        if parameter.name in ("self", "cls"):
             continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not keyword_only:
             parts.append("*")

@@ -206,6 +206,13 @@ def test_the_reference_has_every_command_with_every_option(reference: dict[str, 
     walk(typer.main.get_command(app), "ftrl")
 
 
+def test_the_examples_of_the_commands_are_set_as_code_and_nothing_else_is(reference: dict[str, str]) -> None:
+    text = reference["cli"]
+    assert "Example: `ftrl env import tasks.jsonl --out data/tasks --min-quality B`\n" in text
+    assert "```console\n$ ftrl env import [OPTIONS] {file}\n```\n" in text
+    assert "A server of your own: `ftrl rollout tasks.jsonl --model openai-api/local/NAME --base-url" in text
+
+
 def test_every_public_name_of_every_package_is_explained(generator: ModuleType, reference: dict[str, str]) -> None:
     for name in generator.packages():
         package = importlib.import_module(name)
