@@ -13,11 +13,11 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint format docs clean
+.PHONY: help setup quickstart test test-slow lint format docs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  ARGS='…' is passed on to pytest or ftrl quickstart; PYTHON=… names another Python."
+	@echo "  ARGS='…' is passed on to pytest, ftrl quickstart or the benchmarks; PYTHON=… names another Python."
 
 setup: $(READY)  ## install everything into .venv; STACK=cpu (unless said) or STACK=gpu for NVIDIA GPUs
 
@@ -44,6 +44,9 @@ docs: $(READY)  ## the site of docs/, with the reference made from the code, int
 	@python -m pip install --quiet --constraint constraints/$(STACK).txt --group docs
 	@python docs/reference/generate.py
 	@zensical build --clean --strict
+
+bench: $(READY)  ## every benchmark, for an hour or two, and the page that they make: docs/benchmarks.md
+	@python benchmarks/all.py $(ARGS)
 
 clean:  ## remove the virtual environment, own tools and caches
 	rm -rf $(VENV) .tools build/site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

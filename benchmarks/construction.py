@@ -40,6 +40,7 @@ from statistics import median
 from typing import Any
 
 import psutil
+from figures import figure
 
 from ftrl.audit import Auditor, TaskAudit
 from ftrl.environments import EnvironmentStore
@@ -67,6 +68,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ftrl-construction-") as folder:
         results = measure(chosen, Path(chosen.out or folder))
     print(json.dumps(results, indent=2))
+    tell(results, chosen.counts)
+
+
+def tell(results: dict[str, Any], counts: list[int]) -> None:
+    """The figures that count."""
+    base = results["one_by_one_per_second"]
+    for shape, found in results["scaling"].items():
+        figure(f"environments a second, workers x cores {shape}, of one by one", found["median_per_second"] / base)
+        figure(f"environments a second, workers x cores {shape}, of the first shape", found["times_the_first"])
+    least = min(run["acceptance"] for run in results["runs"])
+    figure("candidates that were accepted, least of all runs", 100 * least, " %", "95")
+    largest = {run["count"]: run for run in results["runs"]}
+    for who in ("driver", "actors"):
+        first, last = (largest[count][f"{who}_peak_mb"] for count in (counts[0], counts[-1]))
+        figure(f"peak memory of {who}, {counts[-1]:,} environments, of {counts[0]:,}", last / first)
 
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from figures import figure
 
 SHARD_BYTES = 4_000_000_000
 BLOCK = 1 << 22
@@ -195,10 +196,13 @@ def compare(name: str, folder: Path, *, sparse: bool) -> None:
     ours = measure(OURS, **paths)
     if sparse:
         report("ftrl model diff", ours)
+        figure(f"memory, {name}", ours.megabytes / 1000, " GB", "<= 16")
         return
     loading = measure(LOADING_BOTH, **paths)
     report("loading both", loading)
     report("ftrl model diff", ours, loading)
+    figure(f"memory of loading both, of ours, {name}", loading.megabytes / ours.megabytes)
+    figure(f"CPU of loading both, of ours, {name}", loading.cpu_seconds / ours.cpu_seconds)
     report("ftrl model graft", measure(GRAFT, **paths))
     if abs(ours.relative / loading.relative - 1) > 1e-6:
         raise SystemExit(f"the comparisons disagree: {ours.relative} and {loading.relative}")

@@ -1,9 +1,10 @@
 """Scoring a training step's responses, against scoring them in the trainer's own process as the published code does.
 
-    python benchmarks/reward_stage.py --tasks TASKS.jsonl --calls CALLS.jsonl [--limit 10]
+    python benchmarks/reward_stage.py [--tasks TASKS.jsonl --calls CALLS.jsonl] [--limit 10]
 
 512 prompts with 16 responses each: calls of the prompt's task, drawn from CALLS (lines with ``task``, ``name`` and
-``arguments``) so that a few favourites repeat within a group, as samples of one policy do; some answers without calls.
+``arguments``; without it, of generated tasks, each tool with the arguments of each golden call) so that a few favourites
+repeat within a group, as samples of one policy do; some answers without calls.
 Then the same with one call in a hundred that hangs. The baseline waits out each of these, one after the other, so it
 gets a sample of the responses and both figures are responses a second. Ours are scored by two processes, as by two
 reward workers of a training run, each with one sandbox worker. As in a training run, the tools' sources were looked
@@ -20,22 +21,30 @@ import json
 import multiprocessing
 import random
 import re
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from figures import figure
 from published_way import call_here
 
-from ftrl.environments import open_tasks
+from ftrl.environments import EnvironmentStore, Tasks, open_tasks
 from ftrl.rewards import PROFILES, Context, ResponseScoring, ScoredTask, score_stream
 from ftrl.sandbox import Limits, Sandbox
 from ftrl.sandbox.sandbox import CACHE_BYTES
+from ftrl.synthesis import SynthesisConfig, synthesize
 
 PROMPTS, SAMPLES = 512, 16
 PROCESSES = 2
 HANGING = "def hang():\n    import time\n    while True:\n        time.sleep(3600)\n"
 BLOCK = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+
+
+Calls = dict[int, list[tuple[str, str]]]
+"""Row of a task → name and arguments of calls."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,26 @@ class Item:
     task: ScoredTask
 
 
-def responses(tasks: Path, calls: Path, hanging: float) -> list[Item]:
-    """``PROMPTS`` groups of ``SAMPLES`` responses; a share of the calls hang."""
-    dice = random.Random(0)
-    opened = open_tasks(str(tasks))
-    by_task: dict[int, list[tuple[str, str]]] = {}
+def recorded(calls: Path) -> Calls:
+    """The calls in a file."""
+    by_task: Calls = {}
     for line in map(json.loads, calls.open(encoding="utf-8")):
         by_task.setdefault(line["task"], []).append((line["name"], line["arguments"]))
+    return by_task
+
+
+def generated(tasks: str) -> Calls:
+    """Make tasks; every tool of them called with the arguments of every golden call."""
+    synthesize(SynthesisConfig.model_validate({"out": tasks, "count": 100}))
+    return {
+        row: [(tool, json.dumps(step.arguments)) for step in environment.trace for tool in environment.implementations]
+        for row, environment in enumerate(EnvironmentStore.open(tasks))
+    }
+
+
+def responses(opened: Tasks, by_task: Calls, hanging: float) -> list[Item]:
+    """``PROMPTS`` groups of ``SAMPLES`` responses; a share of the calls hang."""
+    dice = random.Random(0)
     scored = {row: ScoredTask.of(opened[row], {**opened.sources(opened[row]), "hang": HANGING}) for row in by_task}
     items = []
     for prompt in range(PROMPTS):
@@ -165,21 +187,31 @@ def ours(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--calls", type=Path, required=True)
+    parser.add_argument("--tasks")
+    parser.add_argument("--calls", type=Path)
     parser.add_argument("--limit", type=float, default=10.0, help="Seconds that a call may take.")
     options = parser.parse_args()
+    if (options.tasks is None) != (options.calls is None):
+        sys.exit("give both --tasks and --calls, or neither")
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = options.tasks or f"{folder}/tasks"
+        calls = recorded(options.calls) if options.calls else generated(tasks)
+        compare(open_tasks(tasks), calls, options.limit)
+
+
+def compare(opened: Tasks, calls: Calls, limit: float) -> None:
+    """Both ways, with and without calls that hang."""
     multiprocessing.set_start_method("fork")
     print(f"{'what':56} {'responses/s':>12} {'ratio':>8}")
     for hanging, sample in ((0.0, PROMPTS * SAMPLES), (0.01, 512)):
-        items = responses(options.tasks, options.calls, hanging)
+        items = responses(opened, calls, hanging)
         gc.collect()
         gc.freeze()
         what = "1 % of the calls hang" if hanging else "no call hangs"
         with contextlib.redirect_stdout(io.StringIO()):  # these tools print into the caller's terminal
             started = time.perf_counter()
             for item in random.Random(1).sample(items, sample):
-                in_process(item, options.limit)
+                in_process(item, limit)
             baseline = sample / (time.perf_counter() - started)
         report(f"{what}; baseline, over {sample:,} responses", baseline, baseline)
         for name, profiles, cache in (
@@ -187,15 +219,20 @@ def main() -> None:
             ("reference, result cache off", ["reference"], 0),
             ("reference and strict", ["reference", "strict"], CACHE_BYTES),
         ):
-            first, next_ = ours(items, options.limit, profiles, cache)
+            first, next_ = ours(items, limit, profiles, cache)
             report(f"{what}; {name}, first step", len(items) / first, baseline)
             report(f"{what}; {name}, next step", len(items) / next_, baseline)
-        first, _ = ours(items, options.limit, ["reference"], prepared=False)
+        first, _ = ours(items, limit, ["reference"], prepared=False)
         report(f"{what}; reference, first step, unprepared", len(items) / first, baseline)
+
+
+TARGETS = {"no call hangs; reference, first step": "10", "1 % of the calls hang; reference, first step": "40"}
+"""Times the baseline, by row."""
 
 
 def report(what: str, rate: float, baseline: float) -> None:
     print(f"{what:56} {rate:12,.1f} {rate / baseline:8.1f}", flush=True)
+    figure(what, rate / baseline, target=TARGETS.get(what, ""))
 
 
 if __name__ == "__main__":

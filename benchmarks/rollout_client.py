@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from figures import figure
+
 from ftrl.environments import Environment, EnvironmentStore
 from ftrl.environments.golden import golden_turns
 from ftrl.rollouts import CollectConfig, EngineSettings, ProviderSettings, TrajectoryStore, collect
@@ -211,6 +213,9 @@ def main() -> None:
                 lambda: bare(tasks, url, ours.turns, in_flight),
             )
             print(transport.line(), flush=True)
+            figure("CPU of a turn", ours.cpu_ms, " ms", "<= 1")
+            figure("CPU of a turn through Inspect's layer, of ours", base.cpu_ms / ours.cpu_ms)
+            figure("CPU of a turn, of bare requests", ours.cpu_ms / transport.cpu_ms)
             print(f"Inspect's layer takes {base.cpu_ms / ours.cpu_ms:.1f} times the CPU of a turn")
 
 

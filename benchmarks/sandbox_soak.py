@@ -19,6 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from figures import figure
+
 from ftrl.sandbox import Call, CallStatus, Limits, Sandbox
 
 MOST_GROWTH = 24 * 2**20
@@ -119,9 +121,12 @@ def soak(count: int, forked: float, hostile: float, workers: int) -> int:
                     flush=True,
                 )
     left = len(below(os.getpid()))
+    figure("wrong or missing answers", wrong, "", "0")
     early, late = seen[min(1, len(seen) - 1)], seen[-1]
     grown = [name for name in ("main", "largest worker") if late[name] - early[name] > MOST_GROWTH]
     grown += [name for name in ("descriptors", "processes") if late[name] - early[name] > SPARE]
+    for name in ("main", "largest worker"):
+        figure(f"memory, {name}: at the end, of that after a fifth", late[name] / early[name], target="<= 1.1")
     for name in grown:
         print(f"{name} grew from {early[name]} to {late[name]}", file=sys.stderr)
     if left:

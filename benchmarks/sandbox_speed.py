@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from figures import figure
 from published_way import call_here
 
 from ftrl.environments import EnvironmentStore
@@ -82,10 +83,21 @@ def latencies(sandbox: Sandbox, calls: list[Call], seconds: float) -> list[float
     return taken
 
 
+TARGETS = {
+    "warm path: batches of 1,024": "25",
+    "warm path: batches of 64": "25",
+    "warm path: one call at a time": "4",
+    "fork path: batches of 1,024": "3",
+    "fork path: batches of 64": "3",
+}
+"""Times the baseline, by row."""
+
+
 def report(rows: Iterator[tuple[str, float, float]]) -> None:
     print(f"{'what':46} {'calls/s':>10} {'ratio':>8}")
     for name, rate, baseline in rows:
         print(f"{name:46} {rate:10,.0f} {rate / baseline:8.1f}", flush=True)
+        figure(name, rate / baseline, target=TARGETS.get(name, ""))
 
 
 def measure(calls: list[Call], seconds: float) -> Iterator[tuple[str, float, float]]:
@@ -102,6 +114,7 @@ def measure(calls: list[Call], seconds: float) -> Iterator[tuple[str, float, flo
         yield "warm path: one call at a time", 1000 / statistics.fmean(single), baseline
         p99 = statistics.quantiles(single, n=100)[98]
         print(f"    of these, p50 {statistics.median(single):.3f} ms, p99 {p99:.3f} ms")
+        figure("one call: the slowest of a hundred", p99, " ms", "<= 2")
         yield "all calls, unrelated, streamed", per_second(streamed(sandbox), calls, len(calls), seconds), baseline
     with Sandbox(cache_bytes=0, warm=False) as sandbox:
         for size in (1024, BATCH, 1):

@@ -28,6 +28,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from figures import figure
 
 from ftrl.environments import Environment, EnvironmentStore, open_tasks, source_id
 from ftrl.rollouts import (
@@ -249,7 +250,8 @@ def main() -> None:
         for layout, value in found.items():
             print(f"{layout:40} {value:>14,}")
         ours = found["environments"] + found["trajectories, compacted"]
-        for layout in ("published Parquet", "published JSONL"):
+        for layout, target in (("published Parquet", "5"), ("published JSONL", "15")):
+            figure(f"{layout}, of our size", found[layout] / ours, target=target)
             print(f"{layout} / ours (both stores, no tokens, as the published has none): {found[layout] / ours:.1f}")
         print(json.dumps(wide(folder, options.trajectories)))
 
