@@ -125,8 +125,8 @@ def page(kept: dict[str, Any]) -> Iterator[str]:
     """The page, line by line."""
     yield "# Benchmarks\n"
     yield "`make bench` makes this page: every benchmark in `benchmarks/`, run here, one after the other. Nearly all"
-    yield "figures are ratios to a baseline of the same run, since machines differ and are shared. Shown are the median of"
-    yield "the runs and, in brackets, the smallest and the largest.\n"
+    yield "figures are ratios to a baseline of the same run, since machines differ and are shared. Shown are the median"
+    yield "of the runs and, in brackets, the smallest and the largest.\n"
     yield f"Measured on {machine()}.\n"
     for name, benchmark in BENCHMARKS.items():
         yield f"## {benchmark.title}\n"

@@ -3,8 +3,8 @@
     python benchmarks/reward_stage.py [--tasks TASKS.jsonl --calls CALLS.jsonl] [--limit 10]
 
 512 prompts with 16 responses each: calls of the prompt's task, drawn from CALLS (lines with ``task``, ``name`` and
-``arguments``; without it, of generated tasks, each tool with the arguments of each golden call) so that a few favourites
-repeat within a group, as samples of one policy do; some answers without calls.
+``arguments``; without it, of generated tasks, each tool with the arguments of each golden call) so that a few
+favourites repeat within a group, as samples of one policy do; some answers without calls.
 Then the same with one call in a hundred that hangs. The baseline waits out each of these, one after the other, so it
 gets a sample of the responses and both figures are responses a second. Ours are scored by two processes, as by two
 reward workers of a training run, each with one sandbox worker. As in a training run, the tools' sources were looked
