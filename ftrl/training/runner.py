@@ -31,13 +31,13 @@ class TrainerStopped(FtrlError):
     """The trainer died, or hung; its last checkpoint is kept.
 
     Attributes:
-        why: one line.
+        why: one sentence, the last of what it said.
         steps: how many steps it had finished.
     """
 
     def __init__(self, why: str, steps: int) -> None:
         super().__init__(f"{why}\nRun the same command again to go on from the last checkpoint")
-        self.why = why.strip().splitlines()[-1]
+        self.why = why.strip().splitlines()[-1].partition(". ")[0]
         self.steps = steps
 
 
