@@ -18,6 +18,17 @@ METRIC = "solve_f1"
 """The training reward that turns are told of where no training run says another."""
 
 
+ALL_PAIRS = (
+    "every task that {first} and {last} both played: those that gained by {score} first, then those that lost, then "
+    "the others"
+)
+SOME_PAIRS = (
+    "the same tasks for {first} and {last}: half of them gained most by {score}, a quarter lost most, a quarter "
+    "stayed, scenarios taking turns (where one kind has too few, others fill up)"
+)
+"""How pairs were chosen, in a sentence."""
+
+
 class Source(Protocol):
     """Episodes of one policy."""
 
@@ -126,18 +137,18 @@ def shown_episodes(run: Run, sandbox: Sandbox | None) -> Episodes | None:
     of = sum(episodes.count for episodes in run.episodes) + sum(
         len(source.scores()) for source in sources if isinstance(source, OfSuite)
     )
-    first = sources[0]
+    first, last = sources[0], sources[-1]
     if len(sources) == 1:
-        keys = from_best_to_worst(first.scores())
+        scores = first.scores()
+        keys = from_best_to_worst(scores)
         changes: dict[Key, float] = {}
-        chosen = f"from the best to the worst by {first.score}, evenly"
+        chosen = f"from the best to the worst by {first.score}{'' if len(keys) == len(scores) else ', evenly'}"
     else:
-        pairs = changed_pairs(first.scores(), sources[-1].scores(), first.scenario)
+        before, after = first.scores(), last.scores()
+        pairs = changed_pairs(before, after, first.scenario)
         keys, changes = [key for key, _ in pairs], dict(pairs)
-        chosen = (
-            f"the same tasks for {first.label} and {sources[-1].label}: half of them gained most by {first.score}, a "
-            "quarter lost most, a quarter stayed, scenarios taking turns (where one kind has too few, others fill up)"
-        )
+        everything = len(pairs) == len(before.keys() & after.keys())
+        chosen = (ALL_PAIRS if everything else SOME_PAIRS).format(first=first.label, last=last.label, score=first.score)
     found = [source.shown(keys) for source in sources]
     groups = tuple(_group(run, key, changes.get(key), [of_key[key] for of_key in found], first) for key in keys)
     shown = sum(len(group.episodes) for group in groups)

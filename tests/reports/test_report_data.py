@@ -83,6 +83,7 @@ def test_the_same_task_is_shown_before_and_after(data: ReportData) -> None:
     assert data.trajectories is not None
     assert data.trajectories.of == 24, "8 before, 8 after, 8 that were collected to train on"
     assert data.trajectories.shown == 16
+    assert data.trajectories.chosen.startswith("every task that before and after both played")
     for group in data.trajectories.groups:
         assert [episode.label for episode in group.episodes] == ["before", "after"]
         first, last = (episode.scores[0].metrics["F1"] for episode in group.episodes)
