@@ -12,10 +12,20 @@ from ftrl.rollouts.episode import ToolRunner
 
 
 def scores_the_same(
-    trajectory: Trajectory, environment: Environment, sources: dict[str, str], sandbox: ToolRunner
+    trajectory: Trajectory,
+    environment: Environment,
+    sources: dict[str, str],
+    sandbox: ToolRunner,
+    tokenizer: Any = None,
 ) -> bool:
-    """Whether its turns, said once more, make the same calls with the same outputs, golds and metrics."""
-    turns = [_text(message) for message in trajectory.messages if message["role"] == "assistant"]
+    """Whether its turns, said once more, make the same calls with the same outputs, golds and metrics.
+
+    With the model's tokenizer, the turns are said token by token as they were sampled.
+    """
+    if tokenizer is None:
+        turns = [_text(message) for message in trajectory.messages if message["role"] == "assistant"]
+    else:
+        turns = [tokenizer.decode(list(turn.token_ids), skip_special_tokens=True) for turn in trajectory.turns]
     settings = EpisodeSettings(max_turns=len(turns))
     played = asyncio.run(
         run_episode(environment, sources, ScriptedPolicy(turns), sandbox, settings, EpisodeKey("again"))

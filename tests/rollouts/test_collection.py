@@ -6,32 +6,27 @@ on and whose engine is killed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ftrl.rollouts import Trajectory, TrajectoryStatus, TrajectoryStore
-from ftrl.rollouts.engine_processes import descendants, shared_memory_of
+from ftrl.rollouts.engine_processes import descendants
+from tests.rollouts.killing import Run, command_of, committed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 TASKS, SAMPLES, RESPONSE_TOKENS = 25, 4, 60
 OURS = ("VLLM::", "RolloutWorker", "ftrl/sandbox", "resource_tracker")
 """Parts of the command lines of processes that we are answerable for."""
-
-WAIT_SECONDS = 500
 
 
 @dataclass(frozen=True)
@@ -55,64 +50,6 @@ class Story:
     episodes: list[Trajectory]
 
 
-class Run:
-    """``ftrl rollout`` in a process of its own, with a Ray of its own in ``ray_folder``."""
-
-    def __init__(self, arguments: list[str], log: Path, ray_folder: str) -> None:
-        environment = {**os.environ, "RAY_TMPDIR": ray_folder, "PYTHONUNBUFFERED": "1"}
-        environment.pop("RAY_ADDRESS", None)
-        self._log = log
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ftrl.cli", "rollout", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=log.open("a"),
-            text=True,
-            env=environment,
-        )
-        self._segments: dict[int, set[str]] = {}
-        # All the time: with little left to do, an engine may be gone before anybody asks for its segments.
-        self._looking = ThreadPoolExecutor(1).submit(self._look)
-
-    def end(self) -> str:
-        """What it has printed when it ends."""
-        printed, _ = self.process.communicate(timeout=WAIT_SECONDS)
-        self._looking.result()
-        return printed
-
-    def seen(self) -> dict[int, set[str]]:
-        """The segments of the engines so far."""
-        return dict(self._segments)
-
-    def _look(self) -> None:
-        while self.process.poll() is None:
-            for pid in self.engines():
-                self._segments.setdefault(pid, set()).update(shared_memory_of(pid))
-            time.sleep(0.1)
-
-    def wait_for(self, what: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not what():
-            assert self.process.poll() is None, f"the run ended too early: {self._log.read_text()}"
-            assert time.monotonic() < deadline, f"waited too long: {self._log.read_text()}"
-            time.sleep(0.2)
-
-    def engines(self) -> list[int]:
-        return [pid for pid in descendants(self.process.pid) if command_of(pid).startswith("VLLM::EngineCore")]
-
-
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def committed(store: Path) -> int:
-    with contextlib.suppress(OSError):
-        return sum(part["rows"] for part in json.loads((store / "manifest.json").read_text())["parts"])
-    return 0
-
-
 @pytest.fixture(scope="module")
 def ray_folder() -> Iterator[str]:
     # Not below pytest's folder: Ray puts sockets in it, whose paths must be short.
@@ -132,8 +69,7 @@ def story(
     first = Run(arguments, log, ray_folder)
     first.wait_for(lambda: committed(store) > 0 and any(first.seen().values()))
     below = [pid for pid in descendants(first.process.pid) if any(name in command_of(pid) for name in OURS)]
-    first.process.kill()
-    first.process.wait()
+    first.kill()
     deadline = time.monotonic() + 30
     while any(map(command_of, below)) and time.monotonic() < deadline:
         time.sleep(0.2)
