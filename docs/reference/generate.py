@@ -23,6 +23,7 @@ import ftrl
 
 HERE = Path(__file__).resolve().parent
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields")
+STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 LONGEST_VALUE = 100
 """Characters of a constant's value that are worth showing."""
 
@@ -114,7 +115,7 @@ def _signature(name: str, item: Callable[..., Any]) -> str:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not keyword_only:
             parts.append("*")
         keyword_only |= parameter.kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_POSITIONAL)
-        stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        stars = STARS.get(parameter.kind, "")
         default = "" if parameter.default is inspect.Parameter.empty else f" = {_value(parameter.default)}"
         parts.append(f"{stars}{parameter.name}{_annotation(': ', parameter.annotation)}{default}")
     returns = _annotation(" -> ", signature.return_annotation)
