@@ -54,6 +54,19 @@ class LogicalResources:
     gpus: int = 0
 
 
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """In this block, errors of ours from Ray's workers are raised as they were there, without Ray's account of them."""
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, FtrlError):
+            raise error.cause from None
+        raise
+
+
 def logical_node() -> str:
     """Name of the resource of the node that has the logical resources of this process's session."""
     return f"ftrl_{socket.gethostname()}_{os.getpid()}"

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftrl.errors import FtrlError, InputError
+from ftrl.ray_session import our_errors
 from ftrl.rollouts import (
     CollectConfig,
     Conversation,
@@ -244,11 +245,5 @@ def _forget(seat: _Seat, actor: Any, name: str) -> None:
 
 async def _result(reference: Any) -> Any:
     """What an actor answers; its own errors without Ray's account of them."""
-    from ray.exceptions import RayTaskError
-
-    try:
+    with our_errors():
         return await reference
-    except RayTaskError as error:
-        if isinstance(error.cause, FtrlError):
-            raise error.cause from None
-        raise

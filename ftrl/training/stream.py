@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ftrl.errors import FtrlError
+from ftrl.ray_session import our_errors
 from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
 from ftrl.training.prompt_files import PromptFiles
@@ -56,13 +56,9 @@ def prepare_apart(
     """
     import ray
 
-    try:
+    with our_errors():
         # A process that is killed is replaced by Ray, and begins anew.
         ray.get(ray.remote(num_cpus=1)(prepare).remote(settings, prompts))
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, FtrlError):
-            raise error.cause from None
-        raise
 
 
 def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> Iterator[pa.Table]:

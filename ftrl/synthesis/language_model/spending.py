@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ftrl.llm import Budget, ExchangeFolder, LocalBudget, ledger
+from ftrl.ray_session import our_errors
 from ftrl.synthesis.config import SynthesisConfig
 
 
@@ -67,9 +68,5 @@ class _SharedBudget:
         await self._ask(self._actor.spend.remote(tokens, usd))
 
     async def _ask(self, reference: Any) -> None:
-        from ray.exceptions import RayTaskError
-
-        try:
+        with our_errors():
             await reference
-        except RayTaskError as error:
-            raise error.cause if isinstance(error.cause, Exception) else error from error
