@@ -7,7 +7,6 @@ from typing import Any
 
 import verl.single_controller.ray as single_controller
 from omegaconf import DictConfig, OmegaConf
-from torchdata.stateful_dataloader import StatefulDataLoader
 from verl.trainer import sft_trainer_ray
 
 
@@ -34,7 +33,7 @@ class SupervisedTrainer(sft_trainer_ray.SFTTrainer):  # type: ignore[misc]
     def _build_dataloader(self) -> None:
         super()._build_dataloader()
         # Sequences are there in memory; verl would start eight processes to read them.
-        self.train_dataloader = StatefulDataLoader(
+        self.train_dataloader = sft_trainer_ray.StatefulDataLoader(
             dataset=self.train_dataset,
             batch_size=self.train_batch_size_per_dp,
             sampler=self.train_sampler,
