@@ -41,9 +41,9 @@ class Run:
         # All the time: with little left to do, an engine may be gone before anybody asks for its segments.
         self._looking = ThreadPoolExecutor(1).submit(self._look)
 
-    def end(self) -> str:
+    def end(self, seconds: float = WAIT_SECONDS) -> str:
         """What it has printed when it ends."""
-        printed, _ = self.process.communicate(timeout=WAIT_SECONDS)
+        printed, _ = self.process.communicate(timeout=seconds)
         self._looking.result()
         return printed
 

@@ -119,7 +119,7 @@ def story(folder: Path, tasks: EnvironmentStore, model: Path, cluster: tuple[Nod
     after_driver = killed(second)
 
     last = start("--resume")
-    printed = last.end()
+    printed = last.end(seconds=2400)
     assert last.process.returncode == 0, log.read_text()
     return Story(
         report=json.loads(printed),
