@@ -33,7 +33,9 @@ from ftrl.rollouts import (
     collect,
 )
 from ftrl.sandbox import CallStatus
-from ftrl.training.stream import PromptStream, StreamSettings, count_prompts
+from ftrl.training.prompt_files import PromptFiles
+from ftrl.training.snapshot_rows import StreamSettings
+from ftrl.training.stream import prepare
 
 
 @dataclass(frozen=True)
@@ -391,12 +393,11 @@ def test_another_model_cannot_go_on_with_the_store(bench: Bench) -> None:
         bench.collect("openai-api/local/other", tasks=2, resume=True)
 
 
-def test_its_episodes_are_refused_by_training(bench: Bench) -> None:
+def test_its_episodes_are_refused_by_training(bench: Bench, tmp_path: Path) -> None:
     bench.collect()
-    settings = StreamSettings(bench.out, 0, "tasks", "model", batch_size=1, max_prompt_tokens=9, thinking=False, seed=0)
-    for train in (count_prompts, lambda settings: PromptStream(settings).dataset()):
-        with pytest.raises(InputError, match=r"openai-api/local/scripted, of which there are no tokens"):
-            train(settings)
+    settings = StreamSettings(bench.out, 0, "tasks", "model", max_prompt_tokens=9, thinking=False, seed=0)
+    with pytest.raises(InputError, match=r"openai-api/local/scripted, of which there are no tokens"):
+        prepare(settings, PromptFiles(tmp_path / "prompts"))
 
 
 def test_seeds_are_refused_where_the_provider_takes_none(bench: Bench) -> None:
