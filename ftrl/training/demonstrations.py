@@ -7,7 +7,8 @@ scored like any other episode. What does not earn everything is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from ftrl.environments.columns import environment_from_row
 from ftrl.environments.golden import golden_turns
 from ftrl.errors import FtrlError
 from ftrl.rollouts import Conversation, EpisodeKey, EpisodeSettings, PolicyIdentity, Trajectory, run_episode
+from ftrl.rollouts.episode import ToolRunner
 from ftrl.rollouts.prompts import tokenise
 from ftrl.rollouts.token_conversation import Sampled, TokenConversation
 from ftrl.sandbox.service import NodeSandbox
-from ftrl.training.reading import read_parts
+from ftrl.training.reading import worked_on
 from ftrl.training.segments import TurnTokens, segments
 
 SEQUENCE_COLUMNS = pa.schema({"input_ids": pa.list_(pa.int32()), "loss_mask": pa.list_(pa.int8())})
@@ -65,32 +67,37 @@ class Recital:
         return Sampled(said, (0.0,) * len(said), "stop" if whole else "length")
 
 
-class Reciter:
-    """One Ray Data actor's work: environments in, sequences out.
+@dataclass(frozen=True)
+class Recitals:
+    """What is recited, and how.
 
-    Args:
-        environments: the store, for the tools' sources.
+    Attributes:
+        environments: the store of the tasks.
         model: folder of the policy, for its tokenizer and chat template.
-        settings: how episodes are played.
+        episode: how episodes are played.
         max_model_len: longer conversations are not shown.
+        limit: only the first tasks.
         sandbox_workers: tools at work on each node.
     """
 
-    def __init__(
-        self,
-        environments: str,
-        model: str,
-        settings: EpisodeSettings,
-        max_model_len: int,
-        sandbox_workers: int | None,
-    ) -> None:
+    environments: str
+    model: str
+    episode: EpisodeSettings
+    max_model_len: int
+    limit: int | None = None
+    sandbox_workers: int | None = None
+
+
+class Reciter:
+    """One Ray Data actor's work: environments in, sequences out."""
+
+    def __init__(self, recitals: Recitals) -> None:
         from transformers import AutoTokenizer
 
-        self._store = EnvironmentStore.open(environments)
-        self._tokenizer = AutoTokenizer.from_pretrained(model)
-        self._settings = settings
-        self._max_model_len = max_model_len
-        self._sandbox = NodeSandbox(sandbox_workers)
+        self._recitals = recitals
+        self._store = EnvironmentStore.open(recitals.environments)
+        self._tokenizer = AutoTokenizer.from_pretrained(recitals.model)
+        self._sandbox: ToolRunner = NodeSandbox(recitals.sandbox_workers)
 
     async def __call__(self, table: pa.Table) -> Any:
         """A batch of rows of the environment store, as ``SEQUENCE_COLUMNS``."""
@@ -100,9 +107,10 @@ class Reciter:
     async def _rows(self, environment: Environment) -> list[dict[str, Any]]:
         if not environment.trace or environment.answer is None:
             return []
-        reciter = Recital(golden_turns(environment), self._tokenizer, self._max_model_len)
+        reciter = Recital(golden_turns(environment), self._tokenizer, self._recitals.max_model_len)
         sources = self._store.sources(environment)
-        played = await run_episode(environment, sources, reciter, self._sandbox, self._settings, EpisodeKey(run=""))
+        settings = self._recitals.episode
+        played = await run_episode(environment, sources, reciter, self._sandbox, settings, EpisodeKey(run=""))
         if not _perfect(played):
             return []
         return [
@@ -118,17 +126,8 @@ def _perfect(played: Trajectory) -> bool:
     return played.status.value == "answered" and played.metrics[0].f1 == 1.0
 
 
-def write_demonstrations(
-    file: Path,
-    environments: str,
-    model: str,
-    settings: EpisodeSettings,
-    *,
-    max_model_len: int,
-    limit: int | None,
-    sandbox_workers: int | None,
-) -> int:
-    """Recite the tasks of a store into a Parquet file; how many sequences it has. It is there whole or not at all.
+def write_demonstrations(file: Path, recitals: Recitals) -> int:
+    """Recite the tasks into a Parquet file; how many sequences it has. It is there whole or not at all.
 
     Raises:
         FtrlError: none of the tasks has golden turns that fit and earn everything.
@@ -137,38 +136,15 @@ def write_demonstrations(
     making.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with pq.ParquetWriter(making, SEQUENCE_COLUMNS, compression="zstd") as writer:
-        for table in _sequences(environments, model, settings, max_model_len, limit, sandbox_workers):
+        parts = EnvironmentStore.open(recitals.environments).parts()
+        for table in worked_on(parts, Reciter, (recitals,), at_once=TASKS_AT_ONCE, limit=recitals.limit, in_order=True):
             writer.write_table(table)
             count += len(table)
     if not count:
         making.unlink()
         raise FtrlError(
-            f"no task of {environments} can be demonstrated: they have no golden turns (imported tasks have none), or "
-            f"their conversations are longer than {max_model_len} tokens"
+            f"no task of {recitals.environments} can be demonstrated: they have no golden turns (imported tasks have "
+            f"none), or their conversations are longer than {recitals.max_model_len} tokens"
         )
     making.replace(file)
     return count
-
-
-def _sequences(
-    environments: str,
-    model: str,
-    settings: EpisodeSettings,
-    max_model_len: int,
-    limit: int | None,
-    sandbox_workers: int | None,
-) -> Iterator[pa.Table]:
-    import ray
-
-    ray.data.DataContext.get_current().execution_options.preserve_order = True
-    dataset = read_parts(EnvironmentStore.open(environments).parts())
-    if limit is not None:
-        dataset = dataset.limit(limit)
-    recited = dataset.map_batches(
-        Reciter,
-        fn_constructor_args=(environments, model, settings, max_model_len, sandbox_workers),
-        batch_size=TASKS_AT_ONCE,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=1),
-    )
-    yield from recited.iter_batches(batch_size=None, batch_format="pyarrow")

@@ -1,23 +1,57 @@
-"""The Parquet files of a store as a Ray dataset, with no more processes than the files are worth."""
+"""What workers make of the Parquet files of a store, by Ray Data, with no more processes than the files are worth."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import pyarrow as pa
 
 FILES_PER_FOOTER_READER = 1000
 MOST_FOOTER_READERS = 32
 
 
-def read_parts(paths: Sequence[str], columns: Sequence[str] | None = None) -> Any:
-    """The rows of these files, lazily, and in the order of the files where the context asks for an order.
+def worked_on(
+    paths: Sequence[str],
+    worker: type,
+    arguments: Sequence[Any],
+    *,
+    at_once: int,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    workers: int = 1,
+    in_order: bool = False,
+) -> Iterator[pa.Table]:
+    """What workers, each in a process of its own, make of the rows of these files.
 
     Ray Data starts 32 processes to look at the files' ends, however few there are; each takes seconds to start.
+
+    Args:
+        paths: the files.
+        worker: called with a table of rows, it returns one, or yields some.
+        arguments: of its ``__init__``.
+        at_once: rows of such a table.
+        columns: that are read; all if left out.
+        limit: only the first rows.
+        workers: at most.
+        in_order: whether what comes out is in the order of the rows.
     """
     import ray
 
     readers = min(MOST_FOOTER_READERS, 1 + len(paths) // FILES_PER_FOOTER_READER)
     os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", str(readers))
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    return ray.data.read_parquet(list(paths), columns=None if columns is None else list(columns))
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = in_order
+    dataset = ray.data.read_parquet(list(paths), columns=None if columns is None else list(columns))
+    if limit is not None:
+        dataset = dataset.limit(limit)
+    made = dataset.map_batches(
+        worker,
+        fn_constructor_args=tuple(arguments),
+        batch_size=at_once,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+    )
+    yield from made.iter_batches(batch_size=None, batch_format="pyarrow")

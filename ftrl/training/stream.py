@@ -20,7 +20,7 @@ from ftrl.ray_session import our_errors
 from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
 from ftrl.training.prompt_files import PromptFiles
-from ftrl.training.reading import read_parts
+from ftrl.training.reading import worked_on
 from ftrl.training.selection import Selected, flat_tasks
 from ftrl.training.snapshot_rows import UNREAD, SnapshotTokeniser, StreamSettings
 
@@ -63,17 +63,14 @@ def prepare_apart(
 
 def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> Iterator[pa.Table]:
     """Snapshots of the store's parts as rows, in any order."""
-    import ray
-
-    columns = [name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD]
-    dataset = read_parts(parts, columns).map_batches(
+    return worked_on(
+        parts,
         SnapshotTokeniser,
-        fn_constructor_args=(settings, flat),
-        batch_size=EPISODES_AT_ONCE,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=settings.tokenisers),
+        (settings, flat),
+        at_once=EPISODES_AT_ONCE,
+        columns=[name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD],
+        workers=settings.tokenisers,
     )
-    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
 class PromptStream:

@@ -5,15 +5,13 @@ A task that nobody has played is, to what makes prompts, an episode without a tu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 
 from ftrl.environments import Environment, EnvironmentStore
 from ftrl.environments.columns import environment_from_row
 from ftrl.rollouts import PolicyIdentity, Trajectory, TrajectoryStatus
 from ftrl.training.prompt_files import PromptFiles
-from ftrl.training.reading import read_parts
+from ftrl.training.reading import worked_on
 from ftrl.training.selection import Selected
 from ftrl.training.snapshot_rows import ROW_COLUMNS, SnapshotTokeniser, StreamSettings
 
@@ -25,20 +23,14 @@ def prepare_tasks(settings: StreamSettings, prompts: PromptFiles) -> Selected:
     """Make prompts of the tasks, of the first ``settings.limit`` of them."""
     store = EnvironmentStore.open(settings.environments)
     tasks = min(len(store), settings.limit or len(store))
-    return prompts.make(tasks, _rows(settings, store, tasks), settings.select)
-
-
-def _rows(settings: StreamSettings, store: EnvironmentStore, tasks: int) -> Iterator[pa.Table]:
-    import ray
-
-    dataset = read_parts(store.parts()).map_batches(
+    rows = worked_on(
+        store.parts(),
         TaskTokeniser,
-        fn_constructor_args=(settings, frozenset(store.ids()[:tasks])),
-        batch_size=TASKS_AT_ONCE,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=settings.tokenisers),
+        (settings, frozenset(store.ids()[:tasks])),
+        at_once=TASKS_AT_ONCE,
+        workers=settings.tokenisers,
     )
-    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+    return prompts.make(tasks, rows, settings.select)
 
 
 class TaskTokeniser:

@@ -51,12 +51,21 @@ def warm_start(
     Raises:
         FtrlError: there is nothing to show, or the trainer failed; what was finished is kept.
     """
+    from ftrl.training.demonstrations import Recitals, write_demonstrations
     from ftrl.training.runner import watched
 
     folder = run.warm_start
     file = folder / "demonstrations.parquet"
     if not file.exists():
-        _demonstrate(config, settings, policy, environments, file)
+        recitals = Recitals(
+            environments,
+            policy,
+            EpisodeSettings.model_validate(episode_values(config)),
+            max_model_len=config.optim.max_prompt_tokens + config.optim.max_response_tokens,
+            limit=settings.limit,
+            sandbox_workers=config.reward.sandbox_workers,
+        )
+        write_demonstrations(file, recitals)
     with sweeping_segments():
         watched(
             WarmStartActor,
@@ -67,20 +76,6 @@ def warm_start(
             on_step=on_step,
         )
     merge_checkpoint(str(folder / "checkpoints"), str(run.warm_policy))
-
-
-def _demonstrate(config: TrainConfig, settings: WarmStartConfig, policy: str, environments: str, file: Path) -> None:
-    from ftrl.training.demonstrations import write_demonstrations
-
-    write_demonstrations(
-        file,
-        environments,
-        policy,
-        EpisodeSettings.model_validate(episode_values(config)),
-        max_model_len=config.optim.max_prompt_tokens + config.optim.max_response_tokens,
-        limit=settings.limit,
-        sandbox_workers=config.reward.sandbox_workers,
-    )
 
 
 def supervised_config(

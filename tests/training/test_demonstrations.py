@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -13,28 +14,11 @@ from ftrl.environments import EnvironmentStore
 from ftrl.environments.golden import golden_turns
 from ftrl.rollouts import EpisodeSettings
 from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, synthesize
-from ftrl.training.demonstrations import Reciter
+from ftrl.training.demonstrations import Recitals, Reciter
 
 pytest.importorskip("transformers")
 
 ENOUGH = 4096
-
-
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> EnvironmentStore:
-    out = str(tmp_path_factory.mktemp("tasks") / "store")
-    synthesize(SynthesisConfig(out=out, count=8))
-    return EnvironmentStore.open(out)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from ftrl.models import init_tiny
-
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    init_tiny(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +28,11 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def recited(
-    tasks: EnvironmentStore, model: str, sandbox: Sandbox, *, context: int = ENOUGH, turn: int = 512
+    tasks: EnvironmentStore, tiny: Path, sandbox: Sandbox, *, context: int = ENOUGH, turn: int = 512
 ) -> tuple[Any, list[dict[str, Any]]]:
     """The reciter's tokenizer, and the rows that it makes of all tasks."""
-    reciter = Reciter(tasks.path, model, EpisodeSettings(max_response_tokens=turn), context, None)
-    reciter._sandbox = sandbox  # type: ignore[assignment]  # no Ray is needed for this
+    reciter = Reciter(Recitals(tasks.path, str(tiny), EpisodeSettings(max_response_tokens=turn), context))
+    reciter._sandbox = sandbox  # no Ray is needed for this
 
     async def play() -> list[dict[str, Any]]:
         return [
@@ -59,9 +43,9 @@ def recited(
 
 
 def test_each_task_is_one_sequence_in_which_its_golden_turns_are_learnt_to_their_ends(
-    tasks: EnvironmentStore, model: str, sandbox: Sandbox
+    tasks: EnvironmentStore, tiny: Path, sandbox: Sandbox
 ) -> None:
-    tokenizer, rows = recited(tasks, model, sandbox)
+    tokenizer, rows = recited(tasks, tiny, sandbox)
     assert len(rows) == len(tasks)
     for environment, row in zip(tasks, rows, strict=True):
         learnt = [token for token, mask in zip(row["input_ids"], row["loss_mask"], strict=True) if mask]
@@ -70,9 +54,9 @@ def test_each_task_is_one_sequence_in_which_its_golden_turns_are_learnt_to_their
         assert environment.question in tokenizer.decode(told)
 
 
-def test_a_task_that_does_not_fit_is_not_shown_in_part(tasks: EnvironmentStore, model: str, sandbox: Sandbox) -> None:
-    _, whole = recited(tasks, model, sandbox)
+def test_a_task_that_does_not_fit_is_not_shown_in_part(tasks: EnvironmentStore, tiny: Path, sandbox: Sandbox) -> None:
+    _, whole = recited(tasks, tiny, sandbox)
     longest = max(len(row["input_ids"]) for row in whole)
-    _, fewer = recited(tasks, model, sandbox, context=longest - 1)
+    _, fewer = recited(tasks, tiny, sandbox, context=longest - 1)
     assert [row for row in whole if len(row["input_ids"]) < longest] == fewer
-    assert not recited(tasks, model, sandbox, turn=4)[1]
+    assert not recited(tasks, tiny, sandbox, turn=4)[1]

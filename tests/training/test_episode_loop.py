@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,6 @@ from ftrl.rewards import Unscorable
 from ftrl.rollouts import EpisodeSettings
 from ftrl.rollouts.prompts import tokenise
 from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, synthesize
 
 pytest.importorskip("verl")
 
@@ -23,21 +23,10 @@ CONTEXT = 1024
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> EnvironmentStore:
-    out = str(tmp_path_factory.mktemp("tasks") / "store")
-    synthesize(SynthesisConfig(out=out, count=4))
-    return EnvironmentStore.open(out)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def tokenizer(tiny: Path) -> Any:
     from transformers import AutoTokenizer
 
-    from ftrl.models import init_tiny
-
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    init_tiny(folder)
-    return AutoTokenizer.from_pretrained(folder)
+    return AutoTokenizer.from_pretrained(tiny)
 
 
 class Server:
