@@ -31,6 +31,8 @@ from typing import Any
 
 from figures import FILE
 
+from ftrl.tiny_policy import tiny_policy
+
 HERE = Path(__file__).parent
 
 
@@ -40,13 +42,13 @@ class Benchmark:
 
     Attributes:
         title: heading of its part of the page.
-        arguments: of its command line; ``{tasks}`` and ``{calls}`` are published ones.
-        on_data: more arguments where there is published data.
+        with_model: whether its first argument is the folder of a model.
+        on_data: arguments where there is published data: ``{tasks}`` and ``{calls}`` are its files.
         repeated: whether it is worth more than one run; those that repeat by themselves are not.
     """
 
     title: str
-    arguments: Sequence[str] = ()
+    with_model: bool = False
     on_data: Sequence[str] = ()
     repeated: bool = True
 
@@ -65,7 +67,11 @@ BENCHMARKS = {
         "Storing trajectories, against the published layouts", on_data=("--tasks", "{tasks}")
     ),
     "rollout_client": Benchmark("What an episode with a provider's model costs this machine"),
-    "collection_speed": Benchmark("Collecting, against one conversation at a time and against a bare engine"),
+    "collection_speed": Benchmark(
+        "Collecting, against one conversation at a time and against a bare engine",
+        with_model=True,
+        on_data=("--tasks", "{tasks}"),
+    ),
     "training_stream": Benchmark("The stream of prompts to the trainer", repeated=False),
     "model_diff": Benchmark("Comparing two models, against loading both", repeated=False),
 }
@@ -76,7 +82,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument("--data", type=Path, help="folder of the published data")
-    parser.add_argument("--smollm2", type=Path, help="folder of the model that collection_speed plays with")
+    parser.add_argument("--model", type=Path, help="folder of the model that plays; the tiny policy if left out")
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "benchmarks.md")
     parser.add_argument("--figures", type=Path, default=HERE.parent / "runs" / "benchmarks.json")
     options = parser.parse_args()
@@ -93,12 +99,12 @@ def main() -> int:
 
 def measured(name: str, benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
     """Run one; its figures of all runs, on what, and its last words if it failed."""
-    command = [sys.executable, str(HERE / f"{name}.py"), *benchmark.arguments]
+    command = [sys.executable, str(HERE / f"{name}.py")]
+    if benchmark.with_model:
+        command.append(str(options.model or policy(options.figures.parent)))
     if options.data is not None:
         places = {"tasks": options.data / "ftrl_test_dev100.jsonl", "calls": options.data / "calls_dev.jsonl"}
         command += [argument.format(**places) for argument in benchmark.on_data]
-    if name == "collection_speed" and options.smollm2 is not None:
-        command += ["--model", str(options.smollm2)]
     runs: list[list[dict[str, Any]]] = []
     began, failure = time.time(), ""
     for number in range(options.repeats if benchmark.repeated else 1):
@@ -119,6 +125,14 @@ def measured(name: str, benchmark: Benchmark, options: argparse.Namespace) -> di
         "when": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load": os.getloadavg()[0],
     }
+
+
+def policy(folder: Path) -> Path:
+    """The tiny policy, laid into a folder."""
+    place = folder / "tiny-policy"
+    if not place.exists():
+        tiny_policy(str(place))
+    return place
 
 
 def page(kept: dict[str, Any]) -> Iterator[str]:

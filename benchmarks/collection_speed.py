@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+from figures import figure
 from published_way import call_here
 
 from ftrl.environments import Environment, open_tasks
@@ -222,8 +223,12 @@ def main() -> None:
             paces[name] = alone(work, config, *more)
             print(paces[name].line(name, load), flush=True)
     ours, engine, one_by_one = paces.values()
-    print(f"turns per hour, of the published way: {rate(ours.turns, ours) / rate(one_by_one.turns, one_by_one):.1f}x")
-    print(f"tokens per second, of a bare engine: {rate(ours.tokens, ours) / rate(engine.tokens, engine):.0%}")
+    turns = rate(ours.turns, ours) / rate(one_by_one.turns, one_by_one)
+    tokens = rate(ours.tokens, ours) / rate(engine.tokens, engine)
+    print(f"turns per hour, of the published way: {turns:.1f}x")
+    print(f"tokens per second, of a bare engine: {tokens:.0%}")
+    figure("turns per hour, of the published way", turns, target="5")
+    figure("tokens per second, of a bare engine", 100 * tokens, " %", "90")
 
 
 def rate(count: int, pace: Pace) -> float:

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from figures import figure
 
 from ftrl.environments import EnvironmentStore
 from ftrl.environments.golden import golden_turns
@@ -245,7 +246,11 @@ def main() -> None:
             print(f"  made        {made['prompts'] / made['seconds']:>10,.0f} rows/s, peak {made['peak MiB']:,.0f} MiB")
             print(f"  read        {fed['rows/s']:>10,.0f} rows/s, peak {fed['peak MiB']:,.0f} MiB")
             print(f"  from a list {fed['list: rows/s']:>10,.0f} rows/s")
+            figure(f"{snapshots:,} snapshots: rows a second, of a list in memory", fed["rows/s"] / fed["list: rows/s"])
+            figure(f"{snapshots:,} snapshots: peak memory of making prompts", made["peak MiB"], " MiB")
+            figure(f"{snapshots:,} snapshots: peak memory of reading them", fed["peak MiB"], " MiB")
             if eaten is not None:
+                figure(f"{snapshots:,} snapshots: made and read, of what the trainer ate", both / eaten, target="20")
                 print(f"  the trainer ate {eaten:.2f} a second: made and read, {both / eaten:,.0f} times as fast")
 
 
