@@ -35,9 +35,10 @@ class Call:
     """Python source that defines ``name``; None where the task has no such tool."""
 
     def __post_init__(self) -> None:
-        for field, kinds in (("name", str), ("arguments", str), ("source", (str, type(None)))):
-            if not isinstance(getattr(self, field), kinds):
-                raise TypeError(f"Call.{field} must be text, not {type(getattr(self, field)).__name__}")
+        source = "" if self.source is None else self.source
+        for field, value in (("name", self.name), ("arguments", self.arguments), ("source", source)):
+            if not isinstance(value, str):
+                raise TypeError(f"Call.{field} must be text, not {type(value).__name__}")
 
 
 class CallResult(NamedTuple):

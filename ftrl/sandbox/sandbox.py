@@ -193,14 +193,15 @@ class Sandbox:
         warm: list[int] = []
         jobs: list[Job] = []
         first_of: dict[Call, int] = {}
+        known: dict[int, CallResult] = {}
         at = 0
         for group in groups:
             forks: list[int] = []
             for index, call in enumerate(group, start=at):
                 if self._warm is None or not self._proofs.warm(call):
                     forks.append(index)
-                elif (known := self._known(call)) is not None:
-                    pending.deliver([index], [known])
+                elif (result := self._known(call)) is not None:
+                    known[index] = result
                 elif not (call in first_of and pending.same_as(first_of[call], index)):
                     if self._cache.keeps and self._proofs.of(call.source).deterministic:
                         first_of[call] = index
@@ -210,6 +211,7 @@ class Sandbox:
                         warm = []
             jobs += self._jobs(pending, forks)
             at += len(group)
+        pending.deliver(list(known), list(known.values()))
         self._pool.submit(jobs)
         if warm and wait_here:
             self._run_warm(pending, warm)

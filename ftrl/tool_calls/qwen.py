@@ -8,11 +8,15 @@ read is dropped. What was dropped is counted in ``ParsedResponse.unparsed``.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from ftrl.tool_calls.parsed import ParsedCall, ParsedResponse
 
 _from_json = json.JSONDecoder().decode
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+BLOCKS_REMEMBERED, LONGEST_REMEMBERED = 4096, 2000
+"""Blocks that are read but once, and how many characters these have at most."""
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 
@@ -37,7 +41,7 @@ def _parse(text: str, most: int | None) -> ParsedResponse:
         stripped = block.strip()
         if not stripped:
             continue
-        call = _read_block(stripped) if stripped.startswith(OPEN) else None
+        call = _read(stripped) if stripped.startswith(OPEN) else None
         if call is not None:
             calls.append(call)
         elif OPEN in stripped:
@@ -45,6 +49,16 @@ def _parse(text: str, most: int | None) -> ParsedResponse:
     if not calls:
         return ParsedResponse(text.strip(), unparsed=unparsed)
     return ParsedResponse(text[:start].strip(), tuple(calls), unparsed)
+
+
+def _read(block: str) -> ParsedCall | None:
+    return _read_once(block) if len(block) <= LONGEST_REMEMBERED else _read_block(block)
+
+
+@lru_cache(maxsize=BLOCKS_REMEMBERED)
+def _read_once(block: str) -> ParsedCall | None:
+    """The responses of a group make the same calls again and again."""
+    return _read_block(block)
 
 
 def _read_block(block: str) -> ParsedCall | None:
