@@ -155,10 +155,10 @@ def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, enviro
     watcher.note(number, str(selected))
     total = total_steps(config, selected.prompts)
     restarts = 0
-    while True:
+    while run.trained(number) < total:
         run.mend(number)
         begun = run.trained(number)
-        if begun >= total:
+        if begun >= total:  # only the mark was missing
             return
         try:
             _train_on(config, run, number, policy, environments, total, watcher)
