@@ -198,7 +198,7 @@ class Scoreboard:
             Unscorable: a probe is ``infrastructure``; nothing was recorded.
         """
         prospects = list(self._prospects(considered, probed))
-        chosen = self._profile.assign(prospects, self.ready)
+        chosen = self._profile.assign(prospects, self.ready) if prospects else {}
         worths = {prospect.call: prospect.worth for prospect in prospects}
         scored = []
         for position, (call, result) in enumerate(zip(considered.calls, considered.results, strict=True)):

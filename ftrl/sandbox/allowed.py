@@ -99,10 +99,10 @@ CLOCK = frozenset({"now", "today", "utcnow", "astimezone", "timestamp", "fromtim
 
 ATTRIBUTES = METHODS | CLOCK | frozenset().union(*MODULES.values())
 
-HOST_NAMES = frozenset({"json", "deepcopy"})
+_USABLE_HOST_NAMES = frozenset({"json", "deepcopy"})
 """What the published host imports and a proven tool may use."""
 
-OTHER_HOST_NAMES = frozenset(LEGACY_NAMES) - HOST_NAMES
+OTHER_HOST_NAMES = frozenset(LEGACY_NAMES) - _USABLE_HOST_NAMES
 """What a name would mean that a tool binds in one scope and reads in another."""
 
 WILD_NAMES = _words(

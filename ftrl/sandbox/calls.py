@@ -36,6 +36,8 @@ class Call:
 
     def __post_init__(self) -> None:
         source = "" if self.source is None else self.source
+        if isinstance(self.name, str) and isinstance(self.arguments, str) and isinstance(source, str):
+            return
         for field, value in (("name", self.name), ("arguments", self.arguments), ("source", source)):
             if not isinstance(value, str):
                 raise TypeError(f"Call.{field} must be text, not {type(value).__name__}")

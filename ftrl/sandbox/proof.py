@@ -7,6 +7,7 @@ be on a list (``ftrl.sandbox.allowed``). It holds because
 * each call executes the source anew in a namespace of its own: what a tool assigns at any level dies with the call;
 * attributes are read only by names on a list that leads, from whatever value, to methods of built-in values and to
   functions without a memory; none is ever assigned, and no name or attribute begins with an underscore;
+* a name that neither the source nor Python nor the host binds is an error, in every call the same one;
 * there are no classes, so no code of a tool runs when a value is compared, printed or freed;
 * what can act on attributes by text (``getattr``, ``str.format``, ``operator.attrgetter``, …) is not on the lists;
 * which of two equal objects it holds, a tool cannot ask: the library's own caches could tell it what others did.
@@ -30,7 +31,6 @@ from ftrl.sandbox.allowed import (
     ATTRIBUTES,
     BUILTINS,
     CLOCK,
-    HOST_NAMES,
     MODULES,
     OTHER_HOST_NAMES,
     SYNTAX,
@@ -210,10 +210,6 @@ class _Checks:
             _visible(node.id, node)  # never the built-in of that name, here or further inside
             return
         _plain(node.id, node)
-        if not isinstance(node.ctx, ast.Load):
-            return
-        if node.id not in self._bound and node.id not in BUILTINS and node.id not in HOST_NAMES:
-            raise _Doubt(f"the name '{node.id}' is not on the list", node)
 
     def _functiondef(self, node: ast.FunctionDef) -> None:
         _plain(node.name, node)

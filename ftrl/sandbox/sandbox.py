@@ -27,14 +27,14 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_LIMITS = Limits()
 CACHE_BYTES = 64 * 1024 * 1024
-CALLS_OF_A_BATCH = 64
+CALLS_OF_A_BATCH = 128
 CALLS_OF_A_FORK = 64
 SECONDS_OF_A_WARM_CALL = 0.5
 """A tool that once took longer holds up no warm interpreter any more."""
 
 _NOT_AGAIN_WARM = (CallStatus.TIMEOUT, CallStatus.MEMORY, CallStatus.CRASHED)
-_GROUPS_OF_A_BATCH = 64
-_IN_FLIGHT_PER_WORKER = 64
+_GROUPS_OF_A_BATCH = 256
+_IN_FLIGHT_PER_WORKER = 16
 """Batches of a stream."""
 
 
@@ -94,7 +94,13 @@ class Sandbox:
         self._closer = weakref.finalize(self, _close, self._pool, self._warm, self._threads)
 
     def prepare(self, sources: Iterable[str]) -> None:
-        """Look into sources that will be called, so that the first calls need not wait for it. Runs none of them."""
+        """Look into sources that will be called, and start all workers, so that the first calls wait for neither.
+
+        Runs none of the sources.
+        """
+        self._check_usable()
+        if self._warm is not None:
+            self._warm.start()
         for source in sources:
             self._proofs.of(source)
             self._proofs.compiled(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import marshal
@@ -124,7 +125,7 @@ class WarmPool:
     """Some warm interpreters, each used by one thread at a time.
 
     Args:
-        workers: how many there may be; each is started when it is first needed.
+        workers: how many there may be; each is started when it is first needed, or by ``start``.
         limits: what each call may use.
         legacy_namespace: whether tools see the names that the published host imports.
     """
@@ -139,6 +140,18 @@ class WarmPool:
         self._closed = False
         # A worker dies with the thread that started it (so Linux counts parents): hence one that stays.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ftrl-sandbox-starter")
+
+    def start(self) -> None:
+        """Start the workers that nobody has needed yet. One that cannot be started is tried again when it is needed."""
+        seats: list[WarmWorker | None] = []
+        while self._count.acquire(blocking=False):
+            seats.append(self._free.pop())
+        for seat in seats:
+            worker = seat
+            with contextlib.suppress(WorkerFailure):
+                worker = seat or self._start()
+            self._free.append(worker)
+            self._count.release()
 
     def run(self, calls: Sequence[Call], compiled: Callable[[str], CodeType | None]) -> Made:
         """Make the calls, as ``WarmWorker.run`` does: none of them if the worker failed, or could not be started."""

@@ -163,3 +163,13 @@ def test_a_source_that_was_prepared_is_not_looked_into_again_and_did_not_run(
     sandbox.prepare([source, "raise SystemExit", "def ("])
     monkeypatch.setattr("ftrl.sandbox.results.prove", None)
     assert sandbox.run([Call("count", '{"x": 1}', source)])[0].output == "4712"
+
+
+def test_what_was_prepared_need_not_wait_for_a_warm_worker() -> None:
+    source = "def f(): return 1"
+    with Sandbox(workers=1) as sandbox:
+        sandbox.prepare([source])
+        ready = sandbox.worker_pids()
+        assert len(ready) == 2  # one that forks, and one that is warm
+        assert sandbox.run([Call("f", "{}", source)])[0].output == "1"
+        assert sandbox.worker_pids() == ready

@@ -153,7 +153,6 @@ REFUSED = {
     "names a hidden global": body("global _x"),
     "imports from the future": "from __future__ import annotations\ndef f(): return 1",
     "reads an attribute that is not on the list": body("return x.tobytes"),
-    "reads a name that nothing binds": body("return unheard_of"),
     "prints in colour by an unknown keyword of syntax": "def f(:",
     "holds a null": "def f(): return 1\0",
     "is very long": "#" * LONGEST_SOURCE + "\ndef f(): return 1",
@@ -209,6 +208,7 @@ HONEST = {
     "does statistics": "def f(x):\n    import statistics, math\n    return [statistics.mean(x), math.sqrt(4)]",
     "keeps globals of its own": "total = 0\ndef f(x):\n    global total\n    total = x\n    return total",
     "uses the host's json": "def f(x): return json.dumps(deepcopy(x))",
+    "reads a name that nothing binds": "def f(x):\n    try: return re.sub('a', 'b', x)\n    except NameError as e: return str(e)",  # noqa: E501
     "works on sets and bytes": "def f(x): return sorted(set(x) | {1} - frozenset([2])) + list('a'.encode('utf-8'))",
     "names of builtins as locals of a function": "def f(filter):\n    filter = [filter]\n    return filter",
 }
@@ -267,6 +267,7 @@ SAME_ON_BOTH_PATHS = {
     "a function that is global": ("f", "{}", "global f\ndef f(): return 1"),
     "a function replaced": ("f", "{}", "def f(): return 1\nf = 2"),
     "a function shadowed": ("f", "{}", "def f(): return 1\ndef f(): return 2"),
+    "a name that nothing binds": ("f", "{}", "def f(): return re.sub('a', 'b', 'a')"),
     "a failure at the top": ("f", "{}", "def f(): return 1\n1 / 0"),
     "no such tool": ("f", "{}", None),
     "arguments that are no object": ("f", "[1]", "def f(): return 1"),
