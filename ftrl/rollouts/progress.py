@@ -1,6 +1,7 @@
 """How a collection is doing, counted as episodes come in and shown while it runs.
 
-On a terminal a live table; otherwise a plain line every ten seconds. Always on stderr: stdout is for results.
+On a terminal a live table; otherwise a plain line every ten seconds, and when engines come or go. Always on stderr:
+stdout is for results.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class Display:
         self._stream = stream or sys.stderr
         self._live: Any = None
         self._last = 0.0
+        self._engines = 0
         self._said = ""
 
     def __enter__(self) -> Display:
@@ -147,11 +149,11 @@ class Display:
             return
         if self._live is not None:
             self._live.update(self._table())
-        elif time.monotonic() - self._last >= PLAIN_SECONDS:
+        elif time.monotonic() - self._last >= PLAIN_SECONDS or self._tally.engines != self._engines:
             self._line()
 
     def _line(self) -> None:
-        self._last = time.monotonic()
+        self._last, self._engines = time.monotonic(), self._tally.engines
         line = "rollout: " + " | ".join(f"{name} {value}" for name, value in self._tally.cells())
         if line != self._said:  # while engines start, nothing changes for a minute
             print(line, file=self._stream, flush=True)

@@ -61,6 +61,21 @@ def test_a_pipe_gets_a_plain_line_only_now_and_then(play: Play) -> None:
     assert "F1 1.000" in last
 
 
+def test_a_pipe_is_told_at_once_that_engines_came_or_went() -> None:
+    stream = io.StringIO()
+    tally = Tally(total=3, before=0)
+    with Display(tally, stream=stream) as display:
+        for engines in (1, 1, 0):
+            tally.notice(engines=engines, in_flight=2)
+            display.refresh()
+        lines = stream.getvalue().splitlines()
+    assert [line.partition("in flight ")[2].partition(" |")[0] for line in lines] == [
+        "engines are starting",
+        "2 on 1 engines",
+        "engines are starting",
+    ]
+
+
 def test_a_terminal_gets_a_live_table() -> None:
     stream = Terminal()
     with Display(Tally(total=3, before=0), stream=stream) as display:
