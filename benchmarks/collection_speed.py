@@ -33,7 +33,7 @@ from ftrl.environments import Environment, open_tasks
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, Trajectory, TrajectoryStore, collect
 from ftrl.rollouts.fleet import vllm_runs_on_cpu
 from ftrl.rollouts.prompts import render_prompt, tokenise
-from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.rollouts.vllm_policy import prepare_process
 from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tool_calls import parse_qwen
@@ -70,7 +70,7 @@ def collecting(config: CollectConfig) -> Pace:
     return Pace(sum(len(one.turns) for one in episodes), report.tokens, report.seconds)
 
 
-class Recorded:
+class Recorded(TokenPolicy):
     """Samples what was sampled, and remembers the prompts that it was given."""
 
     def __init__(self, tokenizer: Any, trajectory: Trajectory) -> None:
@@ -93,7 +93,7 @@ def requests(config: CollectConfig) -> Iterator[tuple[list[int], int]]:
     tools = {environment.id: environment.tools for environment in open_tasks(config.tasks)}
     for trajectory in TrajectoryStore.open(config.out):
         sampler = Recorded(tokenizer, trajectory)
-        conversation = TokenConversation(sampler, tools[trajectory.environment_id], config.episode, None)
+        conversation = sampler.converse(tools[trajectory.environment_id], config.episode)
         turns = (at for at, message in enumerate(trajectory.messages) if message["role"] == "assistant")
         for at, turn in zip(turns, trajectory.turns, strict=True):
             asyncio.run(conversation.generate(trajectory.messages[:at]))

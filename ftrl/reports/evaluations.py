@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ftrl.environments import Scenario
 from ftrl.errors import InputError
 from ftrl.evaluation import EvalResults
 from ftrl.evaluation.paper_table import COLUMNS, PAPER, Row, own_rows, paper_rows
@@ -127,8 +128,7 @@ def _parts(run: Run, scores: Mapping[str, object]) -> dict[str, list[str]]:
     for task in scores:
         if (found := run.tasks.get(task)) is not None:
             parts.setdefault(found[0].scenario.value, []).append(task)
-    order = ["single_hop", "parallel_single_hop", "multi_hop", "parallel_multi_hop"]
-    return {part: parts[part] for part in order if part in parts}
+    return {scenario.value: parts[scenario.value] for scenario in Scenario if scenario.value in parts}
 
 
 def _difference(

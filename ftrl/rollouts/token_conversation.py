@@ -8,11 +8,12 @@ is dropped, where a call is not spelled as the template spells it, where text be
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from ftrl.rollouts.policy import ContextFull, EngineFault, Generation
+from ftrl.rollouts.policy import ContextFull, Conversation, EngineFault, Generation
 from ftrl.rollouts.prompts import TemplateRefused, check_tools_are_shown, render_prompt, tokenise
 from ftrl.rollouts.settings import EpisodeSettings
 from ftrl.rollouts.trajectory import AssistantTokens, Usage
@@ -34,19 +35,18 @@ class Sampled:
     finish_reason: str
 
 
-class Sampler(Protocol):
-    """An engine, and the tokenizer of its model."""
+class TokenPolicy(ABC):
+    """An engine, and the tokenizer of its model: a policy by what its engine samples.
 
-    @property
-    def tokenizer(self) -> Any:
-        """The model's tokenizer, with a chat template."""
-        ...
+    Attributes:
+        tokenizer: the model's, with a chat template.
+        max_model_len: the context in tokens: prompt and turn together.
+    """
 
-    @property
-    def max_model_len(self) -> int:
-        """The context in tokens: prompt and turn together."""
-        ...
+    tokenizer: Any
+    max_model_len: int
 
+    @abstractmethod
     async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
         """One turn of at most ``limit`` tokens after ``prompt``.
 
@@ -54,14 +54,19 @@ class Sampler(Protocol):
             EngineFault: the turn failed through a fault of ours.
             EngineLost: the engine died.
         """
-        ...
+
+    def converse(
+        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
+    ) -> Conversation:
+        """A new conversation; see ``Policy``."""
+        return TokenConversation(self, tools, settings, seed)
 
 
 class TokenConversation:
     """One episode, from the policy's side.
 
     Args:
-        sampler: the engine.
+        policy: who speaks.
         tools: OpenAI function schemas on offer.
         settings: of the episode.
         seed: of its sampling, if it is to have one.
@@ -71,13 +76,13 @@ class TokenConversation:
     """
 
     def __init__(
-        self, sampler: Sampler, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None
+        self, policy: TokenPolicy, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None
     ) -> None:
-        self._sampler = sampler
+        self._policy = policy
         self._tools = tools
         self._settings = settings
         self._seed = seed
-        self._reader = TurnReader(settings.parser, sampler.tokenizer, tools) if settings.parser else None
+        self._reader = TurnReader(settings.parser, policy.tokenizer, tools) if settings.parser else None
         self._text = ""
         self._ids: list[int] = []
 
@@ -85,14 +90,14 @@ class TokenConversation:
         """The next assistant turn; see ``Conversation``."""
         text = self._render(messages)
         prompt, kept = self._tokenise(text)
-        room = self._sampler.max_model_len - len(prompt)
+        room = self._policy.max_model_len - len(prompt)
         if room < 1:
             raise ContextFull(
-                f"the prompt has {len(prompt)} tokens, and the model's context {self._sampler.max_model_len}"
+                f"the prompt has {len(prompt)} tokens, and the model's context {self._policy.max_model_len}"
             )
         most = most_tokens or self._settings.max_response_tokens
-        sampled = await self._sampler.sample(prompt, min(most, room), self._settings, self._seed)
-        decode = self._sampler.tokenizer.decode
+        sampled = await self._policy.sample(prompt, min(most, room), self._settings, self._seed)
+        decode = self._policy.tokenizer.decode
         self._text = text + decode(list(sampled.token_ids), skip_special_tokens=False)
         self._ids = [*prompt, *sampled.token_ids]
         tokens = AssistantTokens(
@@ -110,7 +115,7 @@ class TokenConversation:
 
     def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
         try:
-            text = render_prompt(self._sampler.tokenizer, messages, self._tools, thinking=self._settings.thinking)
+            text = render_prompt(self._policy.tokenizer, messages, self._tools, thinking=self._settings.thinking)
         except TemplateRefused as error:
             raise EngineFault(str(error)) from error
         if not self._ids:
@@ -127,7 +132,7 @@ class TokenConversation:
             raise EngineFault(str(error)) from error
 
     def _tokenise(self, text: str) -> tuple[list[int], int]:
-        tokenizer = self._sampler.tokenizer
+        tokenizer = self._policy.tokenizer
         if self._ids and text.startswith(self._text):
             return self._ids + tokenise(tokenizer, text[len(self._text) :]), len(self._ids)
         return tokenise(tokenizer, text), 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftrl.rollouts.policy import Conversation, EngineFault, EngineLost
+from ftrl.rollouts.policy import EngineFault, EngineLost
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
-from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.rollouts.trajectory import PolicyIdentity
 
 
@@ -29,8 +28,10 @@ def prepare_process(settings: EngineSettings, *, cpu: bool) -> None:
         os.environ["TORCHDYNAMO_DISABLE"] = "1"
 
 
-class VllmPolicy:
+class VllmPolicy(TokenPolicy):
     """Conversations with one engine in this process; any number of them at a time.
+
+    A seed kills vLLM's CPU build: ``collect`` refuses it there.
 
     Args:
         engine: vLLM's ``AsyncLLM``.
@@ -67,12 +68,6 @@ class VllmPolicy:
         )
         tokenizer = AutoTokenizer.from_pretrained(model)
         return cls(AsyncLLM.from_engine_args(arguments), tokenizer, identity)
-
-    def converse(
-        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
-    ) -> Conversation:
-        """A new conversation. A seed kills vLLM's CPU build: ``collect`` refuses it there."""
-        return TokenConversation(self, tools, settings, seed)
 
     async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
         """One turn of at most ``limit`` tokens."""

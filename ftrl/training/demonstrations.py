@@ -7,7 +7,7 @@ scored like any other episode. What does not earn everything is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from ftrl.environments import Environment, EnvironmentStore
 from ftrl.environments.columns import environment_from_row
 from ftrl.environments.golden import golden_turns
 from ftrl.errors import FtrlError
-from ftrl.rollouts import Conversation, EpisodeKey, EpisodeSettings, PolicyIdentity, Trajectory, run_episode
+from ftrl.rollouts import EpisodeKey, EpisodeSettings, PolicyIdentity, Trajectory, run_episode
 from ftrl.rollouts.episode import ToolRunner
 from ftrl.rollouts.prompts import tokenise
-from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.sandbox.service import NodeSandbox
 from ftrl.training.reading import worked_on
 from ftrl.training.segments import TurnTokens, segments
@@ -33,7 +33,7 @@ SEQUENCE_COLUMNS = pa.schema({"input_ids": pa.list_(pa.int32()), "loss_mask": pa
 TASKS_AT_ONCE = 64
 
 
-class Recital:
+class Recital(TokenPolicy):
     """A policy that knows the turns of one episode by heart.
 
     Args:
@@ -49,12 +49,6 @@ class Recital:
         self.max_model_len = max_model_len
         self.said: list[TurnTokens] = []
         self._rest = iter(turns)
-
-    def converse(
-        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
-    ) -> Conversation:
-        """The episode's conversation."""
-        return TokenConversation(self, tools, settings, seed)
 
     async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
         """The next turn, whole, or as much of it as ``limit`` lets through."""

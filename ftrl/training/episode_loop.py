@@ -16,10 +16,8 @@ from typing import Any
 from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
 
-from ftrl.environments import EnvironmentStore
 from ftrl.rewards import Unscorable, profile_named, profiles_from
 from ftrl.rollouts import (
-    Conversation,
     EngineFault,
     EpisodeKey,
     EpisodeSettings,
@@ -29,8 +27,9 @@ from ftrl.rollouts import (
     TrajectoryStatus,
     run_episode,
 )
-from ftrl.rollouts.token_conversation import Sampled, TokenConversation
+from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.sandbox.service import NodeSandbox
+from ftrl.training.known_tasks import KnownTasks
 from ftrl.training.segments import TurnTokens, segments
 
 EPISODE_METRICS: Mapping[str, Callable[[Metrics], float]] = {
@@ -56,12 +55,12 @@ class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
             Unscorable: a turn or a call failed through a fault of ours; verl then leaves the episode out.
         """
         settings = EpisodeSettings.model_validate(OmegaConf.to_container(self.config.ftrl.episode))
-        store = _store(self.config.ftrl.environments)
-        environment = await asyncio.to_thread(store.get, str(row["environment_id"]))
-        sources = await asyncio.to_thread(store.sources, environment)
+        task = await asyncio.to_thread(_tasks(self.config.ftrl.environments).get, str(row["environment_id"]))
         engine = _VerlPolicy(self.server_manager, self.tokenizer, self.rollout_config.max_model_len, sampling_params)
         sandbox = _sandbox(self.config.ftrl.sandbox_workers)
-        played = await run_episode(environment, sources, engine, sandbox, settings, EpisodeKey(run="training"))
+        played = await run_episode(
+            task.environment, task.sources, engine, sandbox, settings, EpisodeKey(run="training")
+        )
         if played.status is TrajectoryStatus.INFRASTRUCTURE:
             raise Unscorable(played.error or "the episode failed")
         profiles = [profile.name for profile in profiles_from(profile_named(settings.profile))]
@@ -107,7 +106,7 @@ def episode_figures(played: Trajectory, metric: str, profiles: Sequence[str]) ->
     }
 
 
-class _VerlPolicy:
+class _VerlPolicy(TokenPolicy):
     """verl's servers as the policy of one episode; remembers each turn's tokens."""
 
     identity = PolicyIdentity(name="the policy in training")
@@ -121,12 +120,6 @@ class _VerlPolicy:
         self._servers = servers
         self._sampling = dict(sampling)
         self._request = uuid.uuid4().hex  # the same for all turns, so that one server gets them and its cache serves
-
-    def converse(
-        self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
-    ) -> Conversation:
-        """The episode's conversation."""
-        return TokenConversation(self, tools, settings, seed)
 
     async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
         """One turn; sampled as the trainer wants it, which is as the settings say."""
@@ -150,8 +143,8 @@ class _VerlPolicy:
 
 
 @cache
-def _store(path: str) -> EnvironmentStore:
-    return EnvironmentStore.open(path)
+def _tasks(path: str) -> KnownTasks:
+    return KnownTasks(path)
 
 
 @cache

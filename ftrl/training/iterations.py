@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel
 
@@ -27,6 +27,9 @@ from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream, prepare, prepare_apart
 from ftrl.training.task_rows import prepare_tasks
 from ftrl.training.verl_config import episode_values, verl_config
+
+if TYPE_CHECKING:
+    from ftrl.training.runner import OnStep
 
 TOKENISERS = 8
 """Processes of a GPU node that make prompts, at most; they are gone before training begins."""
@@ -102,14 +105,19 @@ def _warm_start(config: TrainConfig, run: RunFolder, policy: str, environments: 
 
     assert config.warm_start is not None
     watcher.stage(0, "warm start")
-    metrics = StepMetrics(run.warm_start / "metrics.jsonl")
+    noted = _noted(StepMetrics(run.warm_start / "metrics.jsonl"), run.warmed, watcher)
+    warm_start(config, config.warm_start, run, policy, environments, noted)
+
+
+def _noted(metrics: StepMetrics, trained: int, watcher: Watcher) -> OnStep:
+    """For a trainer that goes on after the step ``trained``: what is told each step, to note it and tell it on."""
+    metrics.rewind(trained)
 
     def note(step: int, total: int, values: Mapping[str, float]) -> None:
-        metrics.rewind(step - 1)
         metrics.append(step, total, values)
         watcher.step(step, total, values)
 
-    warm_start(config, config.warm_start, run, policy, environments, note)
+    return note
 
 
 def _iterate(
@@ -193,14 +201,7 @@ def _train_on(
     config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, total: int, watcher: Watcher
 ) -> None:
     """Train an iteration from its last checkpoint on."""
-    from ftrl.training.runner import run_verl
-
-    metrics = run.metrics(number)
-    metrics.rewind(run.trained(number))
-
-    def note(step: int, total: int, values: Mapping[str, float]) -> None:
-        metrics.append(step, total, values)
-        watcher.step(step, total, values)
+    from ftrl.training.runner import TrainerActor, watched
 
     composed = verl_config(
         config,
@@ -210,15 +211,13 @@ def _train_on(
         name=f"{run.path.name}-iteration-{number}",
     )
     with sweeping_segments():
-        run_verl(
-            composed,
-            PromptStream(run.prompts(number), composed.data.gen_batch_size),
-            run.order(number),
-            total_steps=total,
+        watched(
+            TrainerActor,
+            (composed, PromptStream(run.prompts(number), composed.data.gen_batch_size), run.order(number), total),
             env_vars={**process_environment(config.hardware), "TENSORBOARD_DIR": str(run.tensorboard(number))},
             resources=trainer_resources(config.hardware),
             step_timeout=config.step_timeout,
-            on_step=note,
+            on_step=_noted(run.metrics(number), run.trained(number), watcher),
         )
 
 

@@ -16,12 +16,12 @@ from typing import Any
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
-from ftrl.environments import EnvironmentStore
-from ftrl.rewards import Context, Earlier, ResponseScoring, ScoredTask, profile_named, profiles_from
+from ftrl.rewards import Context, Earlier, ResponseScoring, profile_named, profiles_from
 from ftrl.rewards.arguments import canonical, read_arguments
 from ftrl.sandbox import Call
 from ftrl.sandbox.results import MOST_PROOFS
 from ftrl.sandbox.service import NodeSandbox
+from ftrl.training.known_tasks import KnownTasks
 
 
 class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
@@ -32,18 +32,11 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         settings = config.ftrl
         self._metric: str = settings.metric
         self._profiles = profiles_from(profile_named(settings.profile))
-        self._store = EnvironmentStore.open(settings.environments)
+        self._tasks = KnownTasks(settings.environments)
         self._sandbox = NodeSandbox(settings.sandbox_workers)
-        self._tasks: dict[str, ScoredTask] = {}
         # The engines are still starting, and the first step's calls would otherwise wait for this.
-        sources = itertools.islice(self._store.all_sources(), MOST_PROOFS)
+        sources = itertools.islice(self._tasks.store.all_sources(), MOST_PROOFS)
         threading.Thread(target=self._sandbox.prepare, args=(sources,), daemon=True, name="ftrl-prepare").start()
-
-    def _task(self, environment_id: str) -> ScoredTask:
-        if environment_id not in self._tasks:
-            environment = self._store.get(environment_id)
-            self._tasks[environment_id] = ScoredTask.of(environment, self._store.sources(environment))
-        return self._tasks[environment_id]
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
         """Score the last item of ``data``: the reward by the profile that is trained on, the figures by all.
@@ -56,7 +49,7 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         row = item.non_tensor_batch
         length = int(row["response_len"])
         text = await asyncio.to_thread(self._decode, item.batch["responses"][:length])
-        task = await asyncio.to_thread(self._task, str(row["environment_id"]))
+        task = await asyncio.to_thread(self._tasks.get, str(row["environment_id"]))
         earlier = tuple(Earlier(*call) for call in json.loads(row["history"]))
         scoring = ResponseScoring(
             text,

@@ -30,6 +30,9 @@ from ftrl.training.step_metrics import StepMetrics
 if TYPE_CHECKING:
     from ftrl.training.prompt_files import PromptFiles
 
+LAST_CHECKPOINT = "latest_checkpointed_iteration.txt"
+"""verl's file that names the step of the last checkpoint."""
+
 CHANGEABLE = frozenset({"loggers", "restarts", "step_timeout"})
 """Settings that change nothing of what a run comes to; it may go on with others."""
 
@@ -69,6 +72,11 @@ class RunFolder:
         return self.path / "warm-start"
 
     @property
+    def warmed(self) -> int:
+        """The step of the warm start's last checkpoint; 0 if there is none."""
+        return _step(self.warm_start / "checkpoints" / LAST_CHECKPOINT)
+
+    @property
     def warm_policy(self) -> Path:
         """The policy that the first iteration begins with, if there is a warm start."""
         return self.warm_start / "policy"
@@ -83,9 +91,7 @@ class RunFolder:
 
     def trained(self, number: int) -> int:
         """The step of an iteration's last checkpoint; 0 if there is none."""
-        file = self._last_checkpoint(number)
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        return int(text) if text else 0
+        return _step(self._last_checkpoint(number))
 
     def mend(self, number: int) -> None:
         """Make what a killed trainer left of an iteration's checkpoints one that verl goes on with.
@@ -103,7 +109,7 @@ class RunFolder:
                 shutil.rmtree(folder)
 
     def _last_checkpoint(self, number: int) -> Path:
-        return self.checkpoints(number) / "latest_checkpointed_iteration.txt"
+        return self.checkpoints(number) / LAST_CHECKPOINT
 
     def prompts(self, number: int) -> PromptFiles:
         """The prompts of an iteration."""
@@ -147,3 +153,8 @@ class RunFolder:
                     file=str(file),
                 )
         storage.write_bytes(file, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True).encode())
+
+
+def _step(file: Path) -> int:
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    return int(text) if text else 0

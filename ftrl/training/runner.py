@@ -95,42 +95,6 @@ class TrainerActor:
             tq.close()
 
 
-def run_verl(
-    config: DictConfig,
-    stream: PromptStream,
-    order: StepMetrics,
-    *,
-    total_steps: int,
-    env_vars: Mapping[str, str],
-    resources: Mapping[str, float],
-    step_timeout: float,
-    on_step: OnStep,
-) -> None:
-    """Train one iteration; returns when its last checkpoint is written.
-
-    Args:
-        config: verl's configuration.
-        stream: where the prompts come from.
-        order: where each step's prompts are noted.
-        total_steps: steps to train, those of an earlier, interrupted run included.
-        env_vars: see ``watched``, and so the rest.
-        resources: see there.
-        step_timeout: see there.
-        on_step: see there.
-
-    Raises:
-        TrainerStopped: the trainer died or hung.
-    """
-    watched(
-        TrainerActor,
-        (config, stream, order, total_steps),
-        env_vars=env_vars,
-        resources=resources,
-        step_timeout=step_timeout,
-        on_step=on_step,
-    )
-
-
 def watched(
     trainer_class: type,
     arguments: Sequence[Any],
@@ -140,7 +104,7 @@ def watched(
     step_timeout: float,
     on_step: OnStep,
 ) -> None:
-    """Have a trainer run in an actor of its own, and watch it until it has finished.
+    """Have a trainer run in an actor of its own, and watch it until its last checkpoint is written.
 
     Args:
         trainer_class: its ``run`` takes the arguments, a ``StepLog`` to tell each step, and what the names of its

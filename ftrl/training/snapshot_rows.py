@@ -101,12 +101,15 @@ class SnapshotTokeniser:
     def __call__(self, table: pa.Table) -> pa.Table:
         """A batch of trajectory rows, without the columns in ``UNREAD``, expanded to ``ROW_COLUMNS``."""
         trajectories = (trajectory_from_row({**row, "turns": (), "metrics": ()}) for row in table.to_pylist())
-        rows = [row for trajectory in trajectories for row in self.rows(trajectory)]
+        rows = [
+            row
+            for trajectory in trajectories
+            for row in self.rows(self._store.get(trajectory.environment_id), trajectory)
+        ]
         return pa.Table.from_pylist(rows, schema=ROW_COLUMNS)
 
-    def rows(self, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
-        """The rows of one trajectory, in order."""
-        environment = self._store.get(trajectory.environment_id)
+    def rows(self, environment: Environment, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
+        """The rows of one trajectory in its environment, in order."""
         for snapshot in snapshots(environment, trajectory):
             if environment.id in self._flat_tasks:
                 yield {"left_out": FLAT_TASK}

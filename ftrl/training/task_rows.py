@@ -49,7 +49,7 @@ class TaskTokeniser:
         """A batch of rows of the environment store, as ``ROW_COLUMNS``."""
         environments = map(environment_from_row, table.to_pylist())
         wanted = (environment for environment in environments if environment.id in self._wanted)
-        rows = [row for environment in wanted for row in self._tokeniser.rows(unplayed(environment))]
+        rows = [row for environment in wanted for row in self._tokeniser.rows(environment, unplayed(environment))]
         return pa.Table.from_pylist(rows, schema=ROW_COLUMNS)
 
 

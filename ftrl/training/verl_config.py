@@ -13,6 +13,9 @@ from ftrl.ray_session import logical_node
 from ftrl.training.config import TrainConfig
 from ftrl.training.verl_defaults import check_overrides, verl_defaults
 
+FULL_PRECISION = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+"""On a CPU."""
+
 AGENT_LOOPS_OF = {"step": "ftrl_step", "trajectory": "ftrl_episode"}
 AGENT_LOOPS = Path(__file__).with_name("agent_loops.yaml")
 """Our agent loops' names by the mode of training, and the file by which verl finds their classes."""
@@ -156,7 +159,6 @@ def _on_cpu(config: TrainConfig) -> dict[str, Any]:
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     vllm = f"{rollout}.engine_kwargs.vllm"
     length = config.optim.max_prompt_tokens + config.optim.max_response_tokens
-    full_precision = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
     return {
         "trainer.device": "cpu",
         "trainer.nnodes": 1,
@@ -168,12 +170,12 @@ def _on_cpu(config: TrainConfig) -> dict[str, Any]:
         f"{actor}.strategy": "fsdp2",
         f"{actor}.use_torch_compile": False,
         f"{actor}.fsdp_config.use_torch_compile": False,
-        f"{actor}.fsdp_config.mixed_precision": full_precision,
+        f"{actor}.fsdp_config.mixed_precision": FULL_PRECISION,
         f"{actor}.fsdp_config.dtype": "float32",
         "actor_rollout_ref.ref.strategy": "fsdp2",
         "actor_rollout_ref.ref.use_torch_compile": False,
         "actor_rollout_ref.ref.fsdp_config.use_torch_compile": False,
-        "actor_rollout_ref.ref.fsdp_config.mixed_precision": full_precision,
+        "actor_rollout_ref.ref.fsdp_config.mixed_precision": FULL_PRECISION,
         "actor_rollout_ref.ref.fsdp_config.param_offload": False,
         f"{rollout}.tensor_model_parallel_size": 1,
         f"{rollout}.dtype": "float32",

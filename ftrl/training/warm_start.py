@@ -7,7 +7,6 @@ policy that the first iteration begins with. It goes on where it was, as everyth
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from ftrl.models import merge_checkpoint
 from ftrl.rollouts import EpisodeSettings
 from ftrl.rollouts.engine_processes import sweeping_segments
 from ftrl.training.config import TrainConfig, WarmStartConfig
+from ftrl.training.demonstrations import Recitals, write_demonstrations
 from ftrl.training.platforms import process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
-from ftrl.training.verl_config import episode_values, set_all
+from ftrl.training.runner import OnStep, watched
+from ftrl.training.verl_config import FULL_PRECISION, episode_values, set_all
 from ftrl.training.verl_defaults import verl_defaults
-
-OnStep = Callable[[int, int, Mapping[str, float]], None]
 
 
 class WarmStartActor:
@@ -51,9 +50,6 @@ def warm_start(
     Raises:
         FtrlError: there is nothing to show, or the trainer failed; what was finished is kept.
     """
-    from ftrl.training.demonstrations import Recitals, write_demonstrations
-    from ftrl.training.runner import watched
-
     folder = run.warm_start
     file = folder / "demonstrations.parquet"
     if not file.exists():
@@ -122,7 +118,7 @@ def supervised_config(
             "model.enable_gradient_checkpointing": False,
             "engine.strategy": "fsdp2",  # FSDP 1 refuses parameters on the CPU
             "engine.use_torch_compile": False,
-            "engine.mixed_precision": {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"},
+            "engine.mixed_precision": FULL_PRECISION,
             "engine.dtype": "float32",
         }
     return set_all(copy.deepcopy(verl_defaults("sft_trainer_engine")), values)
