@@ -72,6 +72,7 @@ BENCHMARKS = {
         with_model=True,
         on_data=("--tasks", "{tasks}"),
     ),
+    "node_scaling": Benchmark("Collecting over more nodes, against as many times one", repeated=False),
     "training_stream": Benchmark("The stream of prompts to the trainer", repeated=False),
     "model_diff": Benchmark("Comparing two models, against loading both", repeated=False),
 }

@@ -18,9 +18,14 @@ _UNKNOWN_TOOL = Proof(functions=frozenset(), deterministic=True, wild=False, why
 
 
 class Proofs:
-    """Proofs and code by source; each source is looked into once, and none is ever run here."""
+    """Proofs and code by source; each source is looked into once, and none is ever run here.
 
-    def __init__(self) -> None:
+    Args:
+        most: sources that are remembered, the latest; of these, ``MOST_CODES`` with their code.
+    """
+
+    def __init__(self, most: int = MOST_PROOFS) -> None:
+        self._most = most
         self._proofs: OrderedDict[str, Proof] = OrderedDict()
         self._texts: dict[str, str] = {}
         self._codes: OrderedDict[str, CodeType] = OrderedDict()
@@ -39,7 +44,7 @@ class Proofs:
             with self._lock:
                 self._proofs[source] = proof
                 self._texts[source] = source
-                if len(self._proofs) > MOST_PROOFS:
+                if len(self._proofs) > self._most:
                     del self._texts[self._proofs.popitem(last=False)[0]]
         return proof
 
@@ -69,7 +74,7 @@ class Proofs:
                 return None
             with self._lock:
                 self._codes[source] = code
-                if len(self._codes) > MOST_CODES:
+                if len(self._codes) > min(self._most, MOST_CODES):
                     self._codes.popitem(last=False)
         return code
 

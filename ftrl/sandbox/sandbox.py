@@ -19,7 +19,7 @@ from ftrl.sandbox.calls import Call, CallResult, CallStatus, Limits
 from ftrl.sandbox.isolation import Isolation, missing_for, required_isolation
 from ftrl.sandbox.pending import Pending
 from ftrl.sandbox.pool import Job, Pool
-from ftrl.sandbox.results import Proofs, ResultCache
+from ftrl.sandbox.results import MOST_PROOFS, Proofs, ResultCache
 from ftrl.sandbox.warm import WarmPool
 from ftrl.sandbox.worker_process import WorkerFailure
 
@@ -53,6 +53,7 @@ class Sandbox:
             ``deepcopy``, ``sha256``, …); 17 of the 1,852 tools of the published test set rely on them.
         warm: let proven tools share interpreters; without, every call takes the fork path.
         cache_bytes: memory for results of deterministic calls; 0 keeps none.
+        most_sources: sources that are remembered with what is proven of them; about 2 kB each.
         require: refuse to start below this level of isolation; what ``FTRL_REQUIRE_ISOLATION`` names if None.
 
     Raises:
@@ -67,6 +68,7 @@ class Sandbox:
         legacy_namespace: bool = True,
         warm: bool = True,
         cache_bytes: int = CACHE_BYTES,
+        most_sources: int = MOST_PROOFS,
         require: Isolation | None = None,
     ) -> None:
         if workers is not None and workers < 1:
@@ -88,7 +90,7 @@ class Sandbox:
                 "`ftrl doctor` tells more; a lower level has to be asked for"
             )
         self._warm = WarmPool(self.workers, limits, legacy_namespace=legacy_namespace) if warm else None
-        self._proofs = Proofs()
+        self._proofs = Proofs(most_sources)
         self._cache = ResultCache(cache_bytes)
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="ftrl-sandbox-warm")
         self._closer = weakref.finalize(self, _close, self._pool, self._warm, self._threads)

@@ -252,6 +252,17 @@ def test_only_names_of_functions_at_the_top_are_called_warm_and_no_expression_is
         assert not proofs.warm(Call(name, "{}", source)), name
 
 
+def test_only_the_latest_sources_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    proofs = Proofs(most=2)
+    sources = [f"def f(): return {number}" for number in range(3)]
+    for source in sources:
+        assert proofs.of(source).deterministic
+    monkeypatch.setattr("ftrl.sandbox.results.prove", None)
+    assert all(proofs.of(source).deterministic for source in sources[1:])
+    with pytest.raises(TypeError):
+        proofs.of(sources[0])
+
+
 SAME_ON_BOTH_PATHS = {
     "a name that is no function": ("g", "{}", "def f(): return 1"),
     "an expression": ("(lambda: 7)", "{}", "def f(): return 1"),

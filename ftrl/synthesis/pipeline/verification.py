@@ -16,6 +16,9 @@ from ftrl.synthesis.verify import Rejection, Verified, verify
 CACHE_BYTES = 4 << 20
 """For results of golden calls, which are wanted again in the same minute, for the golden trajectory."""
 
+MOST_SOURCES = 2_000
+"""Those of the batches under way: an environment's tools are called while it is verified, and never again."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -42,7 +45,7 @@ class VerifyStage:
     """
 
     def __init__(self, workers: int, exclude: tuple[str, ...]) -> None:
-        self._sandbox = Sandbox(workers=workers, cache_bytes=CACHE_BYTES)
+        self._sandbox = Sandbox(workers=workers, cache_bytes=CACHE_BYTES, most_sources=MOST_SOURCES)
         self._contamination = Contamination(exclude)
 
     async def __call__(self, candidates: Sequence[Candidate]) -> list[Finished | Rejection]:
