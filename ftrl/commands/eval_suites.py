@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ftrl.commands.playing import JsonOption, evaluates, evaluation, price_of
-from ftrl.errors import FtrlError, InputError
+from ftrl.errors import FtrlError
 
 if TYPE_CHECKING:
     from ftrl.rollouts import EpisodeSettings
@@ -33,7 +33,8 @@ def register(group: typer.Typer) -> None:
 @evaluates
 def rotbench(
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="RoTBench's folder Data, or one of its files.")
+        str | None,
+        typer.Argument(metavar="DATA", help="RoTBench's folder Data, or one of its files; fetched data if left out."),
     ] = None,
     *,
     tasks: TasksOption = None,
@@ -42,7 +43,7 @@ def rotbench(
 ) -> None:
     """Tools, parameters and values under noisy names (RoTBench). Kill it at any time; run it again to go on.
 
-    Example: ftrl eval rotbench RoTBench/Data --model DIR --out eval/rotbench
+    Example: ftrl eval rotbench --model DIR --out eval/rotbench
 
     Example: ftrl eval rotbench RoTBench/Data/First_Turn/heavy.json --model openai/NAME --out eval/heavy
     """
@@ -52,7 +53,8 @@ def rotbench(
 @evaluates
 def tau_bench(
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="tau-bench.jsonl, or the folder that it is in.")
+        str | None,
+        typer.Argument(metavar="DATA", help="tau-bench.jsonl, or the folder that it is in; fetched data if left out."),
     ] = None,
     *,
     user_model: Annotated[
@@ -76,7 +78,7 @@ def tau_bench(
 ) -> None:
     """Serving simulated customers of an airline and a shop (tau-bench). Kill it at any time; run it again to go on.
 
-    Example: ftrl eval tau-bench raw/tau-bench.jsonl --model DIR --user-model openai/NAME --trials 4 --out eval/tau
+    Example: ftrl eval tau-bench --model DIR --user-model openai/NAME --trials 4 --out eval/tau
 
     For the paper's table: --mode ftrl
     """
@@ -97,7 +99,10 @@ def tau_bench(
 
 @evaluates
 def toolhop(
-    file: Annotated[str | None, typer.Argument(metavar="FILE", help="ToolHop.json, or the same rows as JSONL.")] = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="ToolHop.json, or the same rows as JSONL; fetched data if left out."),
+    ] = None,
     *,
     scenario: Annotated[str, typer.Option(help="direct (no tools), mandatory or free.")] = "mandatory",
     max_turns: TurnsOption = None,
@@ -107,7 +112,7 @@ def toolhop(
 ) -> None:
     """Questions that need several tools in turn (ToolHop). Kill it at any time; run it again to go on.
 
-    Example: ftrl eval toolhop ToolHop.json --model DIR --out eval/toolhop
+    Example: ftrl eval toolhop --model DIR --out eval/toolhop
     """
     _evaluate("toolhop", file or tasks, options, max_turns, as_json=as_json, scenario=scenario)
 
@@ -115,7 +120,8 @@ def toolhop(
 @evaluates
 def bfcl(
     folder: Annotated[
-        str | None, typer.Argument(metavar="FOLDER", help="The package bfcl_eval, unpacked, or where it lies.")
+        str | None,
+        typer.Argument(metavar="FOLDER", help="The package bfcl_eval, or where it lies; fetched data if left out."),
     ] = None,
     *,
     category: Annotated[
@@ -128,9 +134,9 @@ def bfcl(
 ) -> None:
     """The Berkeley leaderboard, single-turn and multi-turn, by its own checkers. Kill it at any time; run it again.
 
-    Example: ftrl eval bfcl bfcl/ --model DIR --category non_live --out eval/bfcl
+    Example: ftrl eval bfcl --model DIR --category non_live --out eval/bfcl
 
-    What it needs: pip download --no-deps bfcl-eval && python -m zipfile -e bfcl_eval-*.whl bfcl/
+    What it needs: ftrl eval fetch bfcl; or the package bfcl-eval, unpacked into a folder.
     """
     more = {"categories": tuple(category)} if category else {}
     _evaluate("bfcl", folder or tasks, options, None, as_json=as_json, **more)
@@ -155,8 +161,6 @@ def _evaluate(
     from ftrl.evaluation.suite_results import render_suite
     from ftrl.rollouts.settings import settings_from
 
-    if tasks is None:
-        raise InputError(f"say where the benchmark's data is: ftrl eval {suite} DATA …; see docs/evaluation.md")
     chosen = settings_from(SuiteConfig, suite=suite, tasks=tasks, model=options["model"], out=options["out"], **more)
     published: EpisodeSettings = suite_of(chosen).settings
     values = evaluation(options, max_turns or published.max_turns)

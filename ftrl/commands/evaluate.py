@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ftrl.commands import eval_suites
+from ftrl.commands import eval_data, eval_suites
 from ftrl.commands.playing import JsonOption, MaxTurnsOption, evaluates, evaluation
-from ftrl.errors import InputError
 
 group = typer.Typer(help="Run a benchmark with a model.", no_args_is_help=True)
 
@@ -22,7 +21,8 @@ def register(app: typer.Typer) -> None:
 @evaluates
 def ftrl_test(
     file: Annotated[
-        str | None, typer.Argument(metavar="TASKS", help="The FTRL test set: a store, or a file as published.")
+        str | None,
+        typer.Argument(metavar="TASKS", help="A store, or a file as published; the fetched test set if left out."),
     ] = None,
     *,
     tasks: Annotated[str | None, typer.Option("--tasks", help="The same as the argument.")] = None,
@@ -37,15 +37,16 @@ def ftrl_test(
     Example: ftrl eval ftrl-test --model openai/NAME --tasks ftrl_test.jsonl --out eval/ --in-flight 64 --budget-usd 20
     """
     from ftrl.evaluation import EvalConfig, evaluate, render_table
+    from ftrl.evaluation.fetching import fetched
     from ftrl.rollouts.settings import settings_from
 
-    if (given := file or tasks) is None:
-        raise InputError("say where the tasks are: ftrl eval ftrl-test TASKS …; see docs/evaluation.md")
+    given = file or tasks or fetched("ftrl-test")
     results = evaluate(settings_from(EvalConfig, tasks=given, **evaluation(options, max_turns)))
     typer.echo(results.model_dump_json(indent=2) if as_json else render_table(results))
 
 
 eval_suites.register(group)
+eval_data.register(group)
 
 
 @group.command(name="compare")

@@ -65,7 +65,7 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
     if not played.episodes:
         (first, trial), why = next(iter(played.not_run.items()))
         raise FtrlError(f"no episode could be played (first: {first}, trial {trial}: {why})")
-    results = summarize_suite(run, played, suite.metrics, tasks=config.tasks, trials=config.trials, versions=versions())
+    results = summarize_suite(run, played, suite.metrics, tasks=config.data, trials=config.trials, versions=versions())
     results = results.model_copy(update={"perplexity": perplexity})
     storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
     storage.write_bytes(storage.join(config.out, "table.txt"), render_suite(results).encode() + b"\n")
@@ -103,12 +103,12 @@ def suite_of(config: SuiteConfig, user: User | None = None) -> Suite[Any]:
 
 
 def _samples(suite: Suite[Any], config: SuiteConfig) -> list[Sample[Any]]:
-    samples = suite.load(config.tasks)
+    samples = suite.load(config.data)
     if not samples:
-        raise InputError("there are no tasks here", file=config.tasks)
+        raise InputError("there are no tasks here", file=config.data)
     for id_, count in Counter(sample.id for sample in samples).items():
         if count > 1:
-            raise InputError(f"{count} tasks have the id '{id_}'", file=config.tasks, field="id")
+            raise InputError(f"{count} tasks have the id '{id_}'", file=config.data, field="id")
     return samples[: config.limit]
 
 

@@ -34,10 +34,10 @@ class FtrlTest:
     metrics = ("f1", "precision", "recall")
     source = DataSource(
         title="FTRL: verifiable tool use in four scenarios",
-        origin="bytedance/FTRL on GitHub",
+        origin="bytedance/FTRL on GitHub, Data/jsonl/raw/test.jsonl",
         licence="Apache-2.0",
         files="a file in the published format (JSONL, Parquet), or a store of environments",
-        how="clone bytedance/FTRL and name its test file; or make tasks with ftrl synth",
+        how="`ftrl eval fetch ftrl-test` gets the published test set; `ftrl synth` makes tasks",
     )
 
     def __init__(self, profile: str = "reference") -> None:

@@ -92,11 +92,11 @@ class RoTBench:
     settings = EpisodeSettings(max_turns=1, temperature=0.0)
     source = DataSource(
         title="RoTBench: robustness of tool learning under noise",
-        origin="Junjie-Ye/RoTBench on GitHub",
+        origin="Junjie-Ye/RoTBench on GitHub, folder Data",
         licence="Apache-2.0",
         files="the repository's folder Data: First_Turn and Third_Turn, each with "
         "clean.json, slight.json, medium.json, heavy.json and union.json",
-        how="clone the repository and name its folder Data, or one of the files",
+        how="`ftrl eval fetch rotbench` gets it; a file or some of them may be named, too",
     )
 
     def load(self, path: str) -> list[Sample[RoTBenchTask]]:

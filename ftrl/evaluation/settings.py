@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ftrl.evaluation.bfcl.data import CATEGORIES
-from ftrl.evaluation.general.suite import BUILT_IN
+from ftrl.evaluation.fetching import fetched
 from ftrl.evaluation.tau_bench.data import TABLES
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, ProviderSettings
 from ftrl.rollouts.settings import Settings
@@ -28,7 +28,9 @@ class SuiteConfig(Settings):
     """One evaluation of a suite: which tasks, which model, where to."""
 
     suite: Literal["bfcl", "general", "rotbench", "tau-bench", "toolhop"]
-    tasks: str = Field(default=BUILT_IN, description="The benchmark's file or folder; not for general.")
+    tasks: str | None = Field(
+        default=None, description="The benchmark's file or folder; what `ftrl eval fetch` got, if left out."
+    )
     model: str = Field(description="Folder of a model on this machine, or PROVIDER/NAME.")
     out: str = Field(description="Folder for results.json and the episodes, local or s3://.")
     trials: int = Field(default=1, ge=1, description="Episodes of each task.")
@@ -46,10 +48,19 @@ class SuiteConfig(Settings):
     domains: tuple[str, ...] = Field(default=tuple(TABLES), min_length=1, description="tau-bench: which of them.")
     user: UserSettings | None = Field(default=None, description="tau-bench: who plays the customers.")
 
+    @property
+    def data(self) -> str:
+        """What the suite is given.
+
+        Raises:
+            InputError: nothing is named, and nothing was fetched.
+        """
+        return self.tasks or fetched(self.suite)
+
     def speaking(self, episode: EpisodeSettings) -> CollectConfig:
         """How the model is run, in the words in which collections say it."""
         return CollectConfig(
-            tasks=self.tasks,
+            tasks=self.data,
             model=self.model,
             out=self.out,
             episode=episode,

@@ -67,11 +67,11 @@ class ToolHop:
     metrics = ("ftrl", "official", "strict")
     source = DataSource(
         title="ToolHop: multi-hop tool use",
-        origin="bytedance-research/ToolHop on the Hugging Face hub, data/ToolHop.json; "
-        "as JSONL in bytedance/FTRL, Data/jsonl/raw/ToolHop.jsonl",
+        origin="bytedance/FTRL on GitHub, Data/jsonl/raw/ToolHop.jsonl; first bytedance-research/ToolHop on the "
+        "Hugging Face hub, data/ToolHop.json",
         licence="Apache-2.0",
         files="ToolHop.json, or the same rows as JSONL",
-        how="download the file and name it",
+        how="`ftrl eval fetch toolhop` gets it",
     )
 
     def __init__(self, scenario: str = "mandatory") -> None:

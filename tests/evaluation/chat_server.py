@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.http_server import Answer, Asked, HttpServer
 
 
 def saying(text: str) -> dict[str, Any]:
@@ -23,50 +23,29 @@ def calling(*calls: tuple[str, dict[str, Any]], text: str | None = None) -> dict
     return {"role": "assistant", "content": text, "tool_calls": made}
 
 
-class ChatServer:
-    """Runs in threads of this process. ``answer`` makes a message of a request, or the status of an error."""
+class ChatServer(HttpServer):
+    """``answer`` makes a message of a request, or the status of an error."""
 
     def __init__(self) -> None:
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | int] = lambda request: saying("Hm.")
         self.requests: list[dict[str, Any]] = []
-        lock, outer = threading.Lock(), self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with lock:
-                    outer.requests.append(request)
-                    message = outer.answer(request)
-                body: dict[str, Any] = {"error": {"message": "no"}}
-                if isinstance(message, dict):
-                    finish = "tool_calls" if message.get("tool_calls") else "stop"
-                    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-                    choice = {"index": 0, "finish_reason": finish, "message": message}
-                    body = {"id": "x", "object": "chat.completion", "created": 1, "model": request["model"]}
-                    body |= {"choices": [choice], "usage": usage}
-                data = json.dumps(body).encode()
-                self.send_response(200 if isinstance(message, dict) else message)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def reply(self, asked: Asked) -> Answer:
+        request = asked.json()
+        self.requests.append(request)
+        message = self.answer(request)
+        if isinstance(message, int):
+            return Answer.of({"error": {"message": "no"}}, message)
+        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+        choice = {"index": 0, "finish_reason": finish, "message": message}
+        body = {"id": "x", "object": "chat.completion", "created": 1, "model": request["model"]}
+        return Answer.of({**body, "choices": [choice], "usage": usage})
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return f"{self.address}/v1"
 
 
 LEAN, INSPECT = "openai-api/local/scripted", "openai/gpt-4o"

@@ -245,7 +245,7 @@ def test_the_command_plays_it_with_a_provider(package: Path, server: ChatServer,
 
 
 def test_what_is_missing_is_named(package: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="pip download --no-deps bfcl-eval"):
+    with pytest.raises(InputError, match="`ftrl eval fetch bfcl` gets what is needed"):
         BFCL().load(str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="there is no category 'live'; choose non_live, multi_turn, simple_python"):
         BFCL(["live"])

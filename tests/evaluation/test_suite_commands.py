@@ -360,8 +360,8 @@ USER = ("--user-model", LEAN, "--user-base-url", "http://127.0.0.1:9/v1")
 @pytest.mark.parametrize(
     ("suite", "options", "message"),
     [
-        ("rotbench", (), "there is no RoTBench data here; clone the repository"),
-        ("toolhop", (), "there is no such file; download the file"),
+        ("rotbench", (), "there is no RoTBench data here; `ftrl eval fetch rotbench`"),
+        ("toolhop", (), "there is no such file; `ftrl eval fetch toolhop`"),
         ("tau-bench", USER, "there are no tau-bench tasks here"),
         ("tau-bench", (), "give --user-model"),
         ("tau-bench", (*USER, "--mode", "other"), "field 'mode'"),
@@ -383,10 +383,14 @@ def test_what_cannot_be_is_refused_with_what_to_do(
 
 
 @pytest.mark.parametrize("suite", ["ftrl-test", "rotbench", "toolhop", "tau-bench"])
-def test_every_suite_says_when_its_data_is_not_named_and_when_a_model_is_not_there(tmp_path: Path, suite: str) -> None:
+def test_every_suite_says_when_its_data_is_not_named_and_when_a_model_is_not_there(
+    tmp_path: Path, suite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     nowhere = run(suite, "--model", LEAN, "--out", str(tmp_path / "out"), *(USER if suite == "tau-bench" else ()))
     assert isinstance(nowhere.exception, InputError)
-    assert f"ftrl eval {suite}" in str(nowhere.exception)
+    assert f"`ftrl eval fetch {suite}` gets it" in str(nowhere.exception)
+    assert f"ftrl eval {suite} DATA" in str(nowhere.exception)
     arguments = (str(tmp_path), "--model", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
     error = run(suite, *arguments, *(USER if suite == "tau-bench" else ())).exception
     assert isinstance(error, InputError)

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from ftrl.sandbox import CallStatus
 from ftrl.training.prompt_files import PromptFiles
 from ftrl.training.snapshot_rows import StreamSettings
 from ftrl.training.stream import prepare
+from tests.http_server import Answer, Asked, HttpServer
 
 
 @dataclass(frozen=True)
@@ -99,49 +99,26 @@ def solving(request: dict[str, Any]) -> Reply:
     return (CAPITAL, POPULATION, saying("There are 1200."))[said]
 
 
-class ChatServer:
-    """Runs in threads of this process. ``answer`` is asked for every reply; ``requests`` holds what came in."""
+class ChatServer(HttpServer):
+    """``answer`` is asked for every reply; ``requests`` holds what came in."""
 
     def __init__(self) -> None:
         self.answer: Callable[[dict[str, Any]], Reply] = solving
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
-        self._lock = threading.Lock()
-        outer = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer._lock:
-                    outer.requests.append(request)
-                    outer.keys.append(self.headers.get("Authorization"))
-                    reply = outer.answer(request)
-                data = reply.data()
-                self.send_response(reply.status)
-                for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data[: len(data) // 2] if reply.cut else data)
-                if reply.cut:
-                    self.close_connection = True
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def reply(self, asked: Asked) -> Answer:
+        request = asked.json()
+        self.requests.append(request)
+        self.keys.append(asked.headers.get("Authorization"))
+        reply = self.answer(request)
+        headers = {"Content-Type": "application/json", **reply.headers}
+        return Answer(reply.data(), reply.status, headers, reply.cut)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return f"{self.address}/v1"
 
 
 LEAN, INSPECT = "openai-api/local/scripted", "openai/gpt-4o"

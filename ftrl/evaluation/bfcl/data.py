@@ -93,8 +93,9 @@ def package_folder(path: str) -> str:
         if storage.exists(storage.join(folder, "data", _FILE.format("simple_python"))):
             return folder
     raise InputError(
-        "the package bfcl_eval, with its folder data, is not here: `pip download --no-deps bfcl-eval`, unpack the "
-        "wheel (`python -m zipfile -e FILE.whl FOLDER`) and name the folder",
+        "the package bfcl_eval, with its folder data, is not here: `ftrl eval fetch bfcl` gets what is needed of it; "
+        "or `pip download --no-deps bfcl-eval`, unpack the wheel (`python -m zipfile -e FILE.whl FOLDER`) and name the "
+        "folder",
         file=path,
     )
 

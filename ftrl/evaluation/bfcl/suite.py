@@ -40,8 +40,8 @@ class BFCL:
         title="Berkeley Function-Calling Leaderboard, version 4",
         origin="ShishirPatil/gorilla on GitHub, berkeley-function-call-leaderboard; bfcl-eval on PyPI",
         licence="Apache-2.0",
-        files="the package bfcl_eval with its folders data, eval_checker and constants",
-        how="pip download --no-deps bfcl-eval, unpack the wheel and name the folder",
+        files="the package bfcl_eval, or of its data, checkers and classes those that are needed",
+        how="`ftrl eval fetch bfcl` gets what is needed; or pip download --no-deps bfcl-eval, and unpack the wheel",
     )
 
     def __init__(self, categories: Sequence[str] = CATEGORIES) -> None:

@@ -98,9 +98,7 @@ def load_tasks(path: str, wanted: Sequence[str]) -> list[Sample[TauTask]]:
     """
     file = path if path.endswith(".jsonl") else storage.join(path, "tau-bench.jsonl")
     if not storage.exists(file):
-        raise InputError(
-            "there are no tau-bench tasks here; clone bytedance/FTRL and name Data/jsonl/raw/tau-bench.jsonl", file=file
-        )
+        raise InputError("there are no tau-bench tasks here; `ftrl eval fetch tau-bench` gets them", file=file)
     folder = storage.join(file.rpartition("/")[0] or ".", "tau-bench")
     domains: dict[str, Domain] = {}
     numbers: Counter[str] = Counter()

@@ -45,10 +45,10 @@ class TauBench:
     settings = EpisodeSettings(max_turns=30, temperature=0.0)
     source = DataSource(
         title="tau-bench: tools, an agent and a user in two domains",
-        origin="sierra-research/tau-bench on GitHub; in this layout in bytedance/FTRL, Data/jsonl/raw",
+        origin="bytedance/FTRL on GitHub, Data/jsonl/raw, in this layout; first sierra-research/tau-bench",
         licence="MIT (tasks, databases, tools), Apache-2.0 (layout)",
         files="tau-bench.jsonl and beside it the folder tau-bench with airline and retail",
-        how="clone bytedance/FTRL and name Data/jsonl/raw/tau-bench.jsonl",
+        how="`ftrl eval fetch tau-bench` gets it",
     )
 
     def __init__(
