@@ -90,6 +90,11 @@ class OptimConfig(Part):
     learning_rate: float = Field(default=1e-6, ge=0)
     kl_loss: float = Field(default=0.001, ge=0, description="Weight of the KL loss (low_var_kl); 0 turns it off.")
     entropy: float = Field(default=0.001, ge=0)
+    credit: Literal["episode", "turn"] = Field(
+        default="episode",
+        description="What a token of a whole episode answers for: all that the episode earned, or what its own turn "
+        "and the turns after it earned.",
+    )
     replace_flat_groups: bool = Field(
         default=False,
         description="Sample other prompts in place of those whose responses all got the same reward, and teach "
@@ -182,6 +187,15 @@ class TrainConfig(Part):
         if not value.strip():
             raise ValueError("must not be empty")
         return value
+
+    @model_validator(mode="after")
+    def _there_are_turns_to_credit(self) -> TrainConfig:
+        if self.optim.credit == "turn" and self.mode != "trajectory":
+            raise ValueError(
+                "optim.credit: turn is for whole episodes (mode: trajectory); in steps every turn has a reward of its "
+                "own as it is"
+            )
+        return self
 
     @model_validator(mode="after")
     def _updates_fit_the_gpus(self) -> TrainConfig:

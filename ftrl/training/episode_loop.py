@@ -7,16 +7,19 @@ Only the engine is another: verl's servers, which have the trainer's newest weig
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
 
-from ftrl.rewards import Unscorable, profile_named, profiles_from
+from ftrl.errors import FtrlError
+from ftrl.rewards import TrajectoryMetrics, Unscorable, profile_named, profiles_from
 from ftrl.rollouts import (
     EngineFault,
     EpisodeKey,
@@ -30,15 +33,35 @@ from ftrl.rollouts import (
 from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.sandbox.service import NodeSandbox
 from ftrl.training.known_tasks import KnownTasks
-from ftrl.training.segments import TurnTokens, segments
+from ftrl.training.segments import TurnTokens, laid_on_tokens, segments
+from ftrl.training.turn_rewards import TurnLedger
 
-EPISODE_METRICS: Mapping[str, Callable[[Metrics], float]] = {
+EPISODE_METRICS: Mapping[str, Callable[[Metrics | TrajectoryMetrics], float]] = {
     "solve_f1": lambda of: of.f1,
     "solve_pr": lambda of: of.precision * of.recall,
     "solve_rate": lambda of: of.recall,
     "solve_precision": lambda of: of.precision,
 }
 """What an episode earns, by the name of the reward of a single step that it corresponds to."""
+
+
+class TurnwiseOutput(AgentLoopOutput):  # type: ignore[misc]
+    """A sequence of an episode, with a reward on each turn instead of one at the end.
+
+    Attributes:
+        token_turns: ``Segment.turns``; ``turns`` to the trainer.
+        token_scores: the rewards, one a token of the response; ``rm_scores`` to the trainer.
+    """
+
+    token_turns: list[int]
+    token_scores: list[float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of the sequence's row."""
+        row: dict[str, Any] = super().as_dict()
+        row["turns"] = torch.tensor(row.pop("token_turns"), dtype=torch.int64)
+        row["rm_scores"] = torch.tensor(row.pop("token_scores"), dtype=torch.float32)
+        return row
 
 
 class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
@@ -48,8 +71,8 @@ class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
         """Play the task that the row names.
 
         Returns:
-            One output for each sequence of tokens (``ftrl.training.segments``); verl gives all of them the advantage
-            of the last one.
+            One output for each sequence of tokens (``ftrl.training.segments``). Where the episode has the credit, verl
+            gives all of them the advantage of the last one.
 
         Raises:
             Unscorable: a turn or a call failed through a fault of ours; verl then leaves the episode out.
@@ -57,32 +80,46 @@ class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
         settings = EpisodeSettings.model_validate(OmegaConf.to_container(self.config.ftrl.episode))
         task = await asyncio.to_thread(_tasks(self.config.ftrl.environments).get, str(row["environment_id"]))
         engine = _VerlPolicy(self.server_manager, self.tokenizer, self.rollout_config.max_model_len, sampling_params)
-        sandbox = _sandbox(self.config.ftrl.sandbox_workers)
-        played = await run_episode(
-            task.environment, task.sources, engine, sandbox, settings, EpisodeKey(run="training")
-        )
+        ledger = TurnLedger(_sandbox(self.config.ftrl.sandbox_workers), task, settings)
+        played = await run_episode(task.environment, task.sources, engine, ledger, settings, EpisodeKey(run="training"))
         if played.status is TrajectoryStatus.INFRASTRUCTURE:
             raise Unscorable(played.error or "the episode failed")
         profiles = [profile.name for profile in profiles_from(profile_named(settings.profile))]
         figures = episode_figures(played, self.config.ftrl.metric, profiles)
-        return [
-            AgentLoopOutput(
-                prompt_ids=segment.prompt,
-                response_ids=segment.response,
-                response_mask=segment.mask,
-                response_logprobs=segment.logprobs,
-                reward_score=figures["score"],
-                num_turns=len(played.messages),
-                metrics=AgentLoopMetrics(generate_sequences=engine.seconds, tool_calls=figures["tool_seconds"]),
-                extra_fields={
+        by_turn = self.config.ftrl.credit == "turn"
+        rewards = self._turn_rewards(ledger, engine, figures["score"]) if by_turn else []
+        found = segments(engine.turns)
+        rows: list[dict[str, Any]] = [
+            {
+                "prompt_ids": segment.prompt,
+                "response_ids": segment.response,
+                "response_mask": segment.mask,
+                "response_logprobs": segment.logprobs,
+                "reward_score": figures["score"],
+                "num_turns": len(played.messages),
+                "metrics": AgentLoopMetrics(generate_sequences=engine.seconds, tool_calls=figures["tool_seconds"]),
+                "extra_fields": {
                     **engine.extra_fields,
                     "reward_extra_info": figures,
-                    "turn_scores": [],
+                    "turn_scores": rewards,
                     "tool_rewards": [],
                 },
-            )
-            for segment in segments(engine.turns)
+            }
+            for segment in found
         ]
+        if not by_turn:
+            return [AgentLoopOutput(**row) for row in rows]
+        return [
+            TurnwiseOutput(**row, token_turns=segment.turns, token_scores=scores)
+            for row, segment, scores in zip(rows, found, laid_on_tokens(rewards, found), strict=True)
+        ]
+
+    def _turn_rewards(self, ledger: TurnLedger, engine: _VerlPolicy, earned: float) -> list[float]:
+        said = [self.tokenizer.decode(list(turn.sampled), skip_special_tokens=True) for turn in engine.turns]
+        rewards = ledger.rewards(said, EPISODE_METRICS[self.config.ftrl.metric])
+        if not math.isclose(sum(rewards), earned, abs_tol=1e-9):
+            raise FtrlError(f"the episode earned {earned}, and its turns {rewards}, which is not the same")
+        return rewards
 
 
 def episode_figures(played: Trajectory, metric: str, profiles: Sequence[str]) -> dict[str, float]:

@@ -7,7 +7,7 @@ what was said - thinking that is dropped from the history - a new sequence begin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -66,3 +66,26 @@ def segments(turns: Iterable[TurnTokens]) -> list[Segment]:
             found.append(Segment(prompt=turn.prompt))
         found[-1].add(number, turn)
     return found
+
+
+def laid_on_tokens(rewards: Sequence[float], of: Sequence[Segment]) -> list[list[float]]:
+    """The turns' rewards on the tokens of the sequences: what is ahead of a token in its sequence is all that comes.
+
+    Args:
+        rewards: one a turn of the episode.
+        of: its sequences.
+
+    Returns:
+        A list a sequence, one a token of the response. A turn's reward lies on its last token, and on the last token of
+        a sequence also that of all turns of later sequences, since no estimator looks from one into the next.
+    """
+    laid: list[list[float]] = []
+    for segment in reversed(of):
+        later = sum(laid[0]) if laid else 0.0
+        last = {turn: at for at, turn in enumerate(segment.turns) if turn >= 0}
+        scores = [0.0] * len(segment.turns)
+        for turn, at in last.items():
+            scores[at] = rewards[turn]
+        scores[-1] += later
+        laid.insert(0, scores)
+    return laid

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import transfer_queue as tq
 from omegaconf import DictConfig, open_dict
+from verl.trainer.ppo.core_algos import register_adv_est
 from verl.trainer.ppo.v1.replay_buffer import DAPO_FILTERED_REWARD_COUNTS_KEY
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
@@ -16,6 +17,8 @@ from ftrl.errors import FtrlError
 from ftrl.training.stable_metrics import stable_metrics
 from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream
+from ftrl.training.turn_advantages import TurnAdvantages
+from ftrl.training.verl_config import GRPO_BY_TURN
 
 POLL_SECONDS = 0.1
 """How often the replay buffer looks for finished groups; verl's 2 s would be the floor of a step."""
@@ -45,6 +48,8 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         self._total_steps = total_steps
         self._log = log
         self._place = place
+        if config.algorithm.adv_estimator == GRPO_BY_TURN:
+            self._by_turn = register_adv_est(GRPO_BY_TURN)(TurnAdvantages())
         super().__init__(config)
 
     def _build_replay_buffer(self) -> Any:
@@ -93,6 +98,13 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
             )
         metrics["ftrl/unscored"] = lost
         return super()._balance_batch(batch, metrics, *args, **settings)
+
+    def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        if self.config.algorithm.adv_estimator == GRPO_BY_TURN:
+            # verl tells an estimator neither which rows are one episode nor where its turns are.
+            rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["turns"])
+            self._by_turn.expect(batch.keys, rows["turns"].unbind())
+        return super()._compute_advantage(batch, metrics)
 
     def _compute_metrics(
         self, batch: Any, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int

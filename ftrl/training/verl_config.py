@@ -20,6 +20,9 @@ AGENT_LOOPS_OF = {"step": "ftrl_step", "trajectory": "ftrl_episode"}
 AGENT_LOOPS = Path(__file__).with_name("agent_loops.yaml")
 """Our agent loops' names by the mode of training, and the file by which verl finds their classes."""
 
+GRPO_BY_TURN = "ftrl_grpo_by_turn"
+"""Our advantage estimator's name, under which the trainer registers it with verl."""
+
 
 def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoints: str, name: str) -> DictConfig:
     """verl's resolved configuration for one iteration.
@@ -40,6 +43,8 @@ def verl_config(config: TrainConfig, *, model: str, environments: str, checkpoin
     settings = {**_recipe(config), **_wiring(config, model, environments, checkpoints, name)}
     if config.mode == "trajectory":
         settings.update(_of_whole_episodes(config))
+    if config.optim.credit == "turn":
+        settings.update(_credited_by_turn(config))
     if config.hardware.device == "cpu":
         settings.update(_on_cpu(config))
     settings.update({key.removeprefix("+"): value for key, value in config.verl.items()})
@@ -120,6 +125,7 @@ def _wiring(config: TrainConfig, model: str, environments: str, checkpoints: str
             "metric": config.reward.metric,
             "profile": config.reward.profile,
             "sandbox_workers": config.reward.sandbox_workers,
+            "credit": config.optim.credit,
             "episode": episode_values(config),
         },
         "trainer.use_v1": True,
@@ -152,6 +158,13 @@ def _of_whole_episodes(config: TrainConfig) -> dict[str, Any]:
     """To verl, all that follows the task is one response: it may be as long as the context is."""
     context = config.optim.max_prompt_tokens + config.optim.max_response_tokens
     return {"data.max_response_length": context, "actor_rollout_ref.rollout.max_model_len": context}
+
+
+def _credited_by_turn(config: TrainConfig) -> dict[str, Any]:
+    """Reinforce++ looks ahead from each token as it is; GRPO has one advantage for all tokens of an episode."""
+    estimator = GRPO_BY_TURN if config.algorithm == "grpo" else config.algorithm
+    # A sequence's own rewards are only those from its first turn on; a group is flat by what its episodes earned.
+    return {"algorithm.adv_estimator": estimator, "algorithm.filter_groups.metric": "score"}
 
 
 def _on_cpu(config: TrainConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every algorithm, mode and training reward, two steps each, on real parts."""
+"""Every algorithm, mode, credit and training reward, two steps each, on real parts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "mode", "metric", "profile"),
+    ("algorithm", "mode", "metric", "profile", "credit"),
     [
-        ("grpo", "step", "solve_pr", "reference"),
-        ("grpo", "trajectory", "solve_f1", "strict"),
-        ("reinforce_plus_plus", "step", "solve_f1", "strict"),
-        ("reinforce_plus_plus", "trajectory", "solve_pr", "reference"),
+        ("grpo", "step", "solve_pr", "reference", "episode"),
+        ("grpo", "trajectory", "solve_f1", "strict", "episode"),
+        ("grpo", "trajectory", "solve_f1", "strict", "turn"),
+        ("reinforce_plus_plus", "step", "solve_f1", "strict", "episode"),
+        ("reinforce_plus_plus", "trajectory", "solve_pr", "reference", "episode"),
+        ("reinforce_plus_plus", "trajectory", "solve_f1", "reference", "turn"),
     ],
 )
-def test_it_trains(made: Path, algorithm: str, mode: str, metric: str, profile: str) -> None:
-    out = made / f"{algorithm}-{mode}"
+def test_it_trains(made: Path, algorithm: str, mode: str, metric: str, profile: str, credit: str) -> None:
+    out = made / f"{algorithm}-{mode}-{credit}"
     config = {
         "model": str(made / "model"),
         "tasks": str(made / "tasks"),
@@ -55,6 +57,7 @@ def test_it_trains(made: Path, algorithm: str, mode: str, metric: str, profile: 
             "max_response_tokens": 64,
             "tokens_per_gpu": 4096,
             "learning_rate": 1e-3,
+            "credit": credit,
             "max_steps": STEPS,
             "save_every": STEPS,
         },

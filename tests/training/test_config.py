@@ -66,6 +66,31 @@ def test_a_batch_that_is_no_multiple_of_its_mini_batch_is_refused(tmp_path: Path
         minimal(tmp_path, "optim.batch_size=500")
 
 
+def test_turns_have_the_credit_only_in_whole_episodes(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"optim\.credit: turn is for whole episodes \(mode: trajectory\)"):
+        minimal(tmp_path, "optim.credit=turn")
+    with pytest.raises(InputError, match=r"field 'optim\.credit'"):
+        minimal(tmp_path, "optim.credit=token", "mode=trajectory")
+    assert minimal(tmp_path, "optim.credit=turn", "mode=trajectory").optim.credit == "turn"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "credit", "estimator", "flat_by"),
+    [
+        ("grpo", "episode", "grpo", "reward"),
+        ("grpo", "turn", "ftrl_grpo_by_turn", "score"),
+        ("reinforce_plus_plus", "episode", "reinforce_plus_plus", "reward"),
+        ("reinforce_plus_plus", "turn", "reinforce_plus_plus", "score"),
+    ],
+)
+def test_a_dry_run_shows_who_has_the_credit(algorithm: str, credit: str, estimator: str, flat_by: str) -> None:
+    told = {**MINIMAL, "algorithm": algorithm, "mode": "trajectory", "optim": {"credit": credit}}
+    settings = yaml.safe_load(resolved_yaml(TrainConfig.model_validate(told)))
+    assert settings["ftrl"]["credit"] == credit
+    assert settings["algorithm"]["adv_estimator"] == estimator
+    assert settings["algorithm"]["filter_groups"]["metric"] == flat_by
+
+
 def test_verls_own_settings_have_the_last_word() -> None:
     config = TrainConfig.model_validate({**MINIMAL, "verl": {"actor_rollout_ref.rollout.n": 5}})
     assert yaml.safe_load(resolved_yaml(config))["actor_rollout_ref"]["rollout"]["n"] == 5

@@ -60,16 +60,21 @@ def play(tasks: EnvironmentStore, tokenizer: Any, monkeypatch: pytest.MonkeyPatc
     with Sandbox(1) as sandbox:
         monkeypatch.setattr(episode_loop, "_sandbox", lambda workers: sandbox)
 
-        def run(environment: Environment, server: Server, metric: str = "solve_f1", **settings: Any) -> Any:
+        def run(
+            environment: Environment,
+            server: Server,
+            metric: str = "solve_f1",
+            credit: str = "episode",
+            **settings: Any,
+        ) -> Any:
             loop = object.__new__(episode_loop.EpisodeAgentLoop)
             loop.tokenizer, loop.server_manager = tokenizer, server
             loop.rollout_config = SimpleNamespace(max_model_len=CONTEXT)
             episode = EpisodeSettings(max_response_tokens=128, profile="strict", **settings).model_dump(mode="json")
             from omegaconf import OmegaConf
 
-            loop.config = OmegaConf.create(
-                {"ftrl": {"episode": episode, "environments": tasks.path, "sandbox_workers": 1, "metric": metric}}
-            )
+            told = {"environments": tasks.path, "sandbox_workers": 1, "metric": metric, "credit": credit}
+            loop.config = OmegaConf.create({"ftrl": {"episode": episode, **told}})
             sampling = {"temperature": 1.0, "logprobs": True}
             return asyncio.run(loop.run(sampling, environment_id=environment.id))
 
@@ -109,6 +114,28 @@ def test_it_earns_what_the_episode_earns_and_says_so_under_every_profile(
     assert 0 < wasteful.reward_score < 1
 
 
+def test_where_turns_have_the_credit_their_rewards_lie_on_their_last_tokens_and_sum_to_the_episodes(
+    play: Play, tasks: EnvironmentStore, tokenizer: Any
+) -> None:
+    environment = next(environment for environment in tasks if len(golden_turns(environment)) > 2)
+    first, *rest = golden_turns(environment)
+    turns = [first, first, *rest]
+    (whole,) = play(environment, Server(tokenizer, turns))
+    (output,) = play(environment, Server(tokenizer, turns), credit="turn")
+    row, as_before = output.as_dict(), whole.as_dict()
+    assert set(row) - set(as_before) == {"turns"}
+    ends = [at for at, token in enumerate(output.response_ids) if token == tokenizer.eos_token_id]
+    ends = [at for at in ends if output.response_mask[at]]
+    assert row["rm_scores"].nonzero().squeeze(-1).tolist() == ends[:-1]  # words earn nothing
+    rewards = output.extra_fields["turn_scores"]
+    assert row["rm_scores"][ends].tolist() == pytest.approx(rewards)
+    assert (rewards[0] > 0, rewards[1] < 0, rewards[-1] == 0) == (True, True, True)
+    assert row["rm_scores"].sum().item() == pytest.approx(whole.reward_score)
+    assert output.reward_score == whole.reward_score
+    assert row["turns"][ends].tolist() == list(range(len(turns)))
+    assert ((row["turns"] >= 0) == (row["response_mask"] == 1)).all()
+
+
 def test_all_turns_of_an_episode_go_to_one_server_and_the_range_of_its_weights_is_kept(
     play: Play, tasks: EnvironmentStore, tokenizer: Any
 ) -> None:
@@ -128,6 +155,9 @@ def test_limits_are_those_of_collection(play: Play, tasks: EnvironmentStore, tok
     assert all(asked["max_tokens"] == 128 for asked in server.asked)
 
 
-def test_a_turn_that_the_engine_gave_up_is_no_episode(play: Play, tasks: EnvironmentStore, tokenizer: Any) -> None:
+@pytest.mark.parametrize("credit", ["episode", "turn"])
+def test_a_turn_that_the_engine_gave_up_is_no_episode(
+    credit: str, play: Play, tasks: EnvironmentStore, tokenizer: Any
+) -> None:
     with pytest.raises(Unscorable, match="gave this turn up"):
-        play(tasks[0], Server(tokenizer, ["Hm."], stop_reason="aborted"))
+        play(tasks[0], Server(tokenizer, ["Hm."], stop_reason="aborted"), credit=credit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from ftrl.training.segments import TurnTokens, segments
+from ftrl.training.segments import TurnTokens, laid_on_tokens, segments
 
 TOKENS = some.lists(some.integers(0, 9), max_size=5)
 
@@ -27,6 +27,16 @@ def test_where_the_template_rewrites_what_was_said_a_new_sequence_begins() -> No
     first, second = segments([turn([1], 2, 3), turn([1, 3, 4], 5)])
     assert (first.prompt, first.response, first.mask) == ([1], [2, 3], [1, 1])
     assert (second.prompt, second.response, second.mask) == ([1, 3, 4], [5], [1])
+
+
+def test_a_turns_reward_lies_on_its_last_token() -> None:
+    found = segments([turn([1, 2], 3, 4), turn([1, 2, 3, 4, 5, 6], 7)])
+    assert laid_on_tokens([0.5, -0.25], found) == [[0.0, 0.5, 0.0, 0.0, -0.25]]
+
+
+def test_the_last_token_of_a_sequence_bears_all_that_the_sequences_after_it_earned() -> None:
+    found = segments([turn([1], 2, 3), turn([1, 3, 4], 5), turn([1, 3, 4, 5, 6], 7), turn([8], 9)])
+    assert laid_on_tokens([1.0, 2.0, 4.0, 8.0], found) == [[0.0, 15.0], [2.0, 0.0, 12.0], [8.0]]
 
 
 def test_an_episode_without_a_turn_has_no_sequence() -> None:
