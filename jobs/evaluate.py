@@ -33,8 +33,9 @@ def evaluate(config: AnySuite) -> EvalResults | SuiteResults:
     given = {name: getattr(config, name) for name in config.model_fields_set}
     if config.suite == "ftrl-test":
         own = {name: value for name, value in given.items() if name in EvalConfig.model_fields and value is not None}
-        return evaluation.evaluate(settings_from(EvalConfig, **own))
-    results = evaluation.evaluate_suite(SuiteConfig(**given))
+        results: EvalResults | SuiteResults = evaluation.evaluate(settings_from(EvalConfig, **own))
+    else:
+        results = evaluation.evaluate_suite(SuiteConfig(**given))
     if (missing := incomplete(results)) is not None:
         raise FtrlError(missing)
     return results

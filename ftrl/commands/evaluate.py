@@ -8,6 +8,7 @@ import typer
 
 from ftrl.commands import eval_data, eval_suites
 from ftrl.commands.playing import JsonOption, MaxTurnsOption, evaluates, evaluation
+from ftrl.errors import FtrlError
 
 group = typer.Typer(help="Run a benchmark with a model.", no_args_is_help=True)
 
@@ -36,13 +37,15 @@ def ftrl_test(
 
     Example: ftrl eval ftrl-test --model openai/NAME --tasks ftrl_test.jsonl --out eval/ --in-flight 64 --budget-usd 20
     """
-    from ftrl.evaluation import EvalConfig, evaluate, render_table
+    from ftrl.evaluation import EvalConfig, evaluate, incomplete, render_table
     from ftrl.evaluation.fetching import fetched
     from ftrl.rollouts.settings import settings_from
 
     given = file or tasks or fetched("ftrl-test")
     results = evaluate(settings_from(EvalConfig, tasks=given, **evaluation(options, max_turns)))
     typer.echo(results.model_dump_json(indent=2) if as_json else render_table(results))
+    if (missing := incomplete(results)) is not None:
+        raise FtrlError(missing)
 
 
 eval_suites.register(group)
@@ -69,7 +72,8 @@ def compare_command(
 
     runs = open_run(first), open_run(second)
     chosen, found = compare_runs(*runs, metric)
-    result = {"suite": runs[0].suite, "metric": chosen, **asdict(found)}
+    not_run = {"A": runs[0].not_run, "B": runs[1].not_run}
+    result = {"suite": runs[0].suite, "metric": chosen, **asdict(found), "not_run": not_run}
     typer.echo(json.dumps(result, indent=2) if as_json else render_comparison(*runs, chosen, found))
 
 
@@ -88,5 +92,5 @@ def table_command(
     runs = [open_run(folder) for folder in folders]
     typer.echo(render_paper_table(own_rows(runs), form))
     for run in runs:
-        if run.not_run:
-            typer.echo(f"ftrl: {run.path}: {run.not_run} episodes were not played and are in no figure", err=True)
+        if run.missing:
+            typer.echo(f"ftrl: {run.path}: {run.missing}", err=True)

@@ -15,8 +15,9 @@ from ftrl.evaluation.bfcl import BFCL
 from ftrl.evaluation.engines import EnginePolicy
 from ftrl.evaluation.ftrl_test import versions
 from ftrl.evaluation.general import General
+from ftrl.evaluation.results import EvalResults
 from ftrl.evaluation.rotbench import RoTBench
-from ftrl.evaluation.running import BUDGET_SPENT, Played, claim, read_episodes, run_suite
+from ftrl.evaluation.running import Played, claim, read_episodes, run_suite
 from ftrl.evaluation.settings import SuiteConfig
 from ftrl.evaluation.speakers import customer, places, speaker
 from ftrl.evaluation.spending import USER, Meter, Metered
@@ -25,6 +26,7 @@ from ftrl.evaluation.suite_progress import SuiteDisplay
 from ftrl.evaluation.suite_results import Perplexity, SuiteResults, render_suite, summarize_suite
 from ftrl.evaluation.tau_bench import MODES, TauBench, User, scripted_user
 from ftrl.evaluation.toolhop import ToolHop
+from ftrl.evaluation.unplayed import missing
 from ftrl.ray_session import ray_session
 from ftrl.rollouts import CollectConfig, EpisodeSettings, PolicyIdentity, identify
 from ftrl.sandbox import Sandbox
@@ -32,12 +34,15 @@ from ftrl.sandbox import Sandbox
 Speakers = dict[str, tuple[CollectConfig, PolicyIdentity]]
 """Role → who speaks in it."""
 
+_OF_THE_BUDGET = "the budget is spent"
+"""What the reason says of an episode that there was no money for."""
+
 
 def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults:
     """Play the tasks that ``config.out`` lacks, score them; writes ``results.json`` and ``table.txt`` there.
 
-    Episodes that could not be played through a fault of ours, or were not begun since the budget is spent, stand in
-    ``not_run`` and in no figure; the next run plays them.
+    Episodes that could not be played through a fault of ours or the provider's, or were not begun since the budget is
+    spent, stand in ``not_run`` and in no figure; the next run plays them. See ``incomplete``.
 
     Args:
         config: what to evaluate.
@@ -45,7 +50,7 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
 
     Raises:
         InputError: model, tasks or folder are not as they should be; nothing was started.
-        FtrlError: the work failed; what was finished is kept.
+        FtrlError: nothing could be played.
     """
     suite = suite_of(config)
     settings = config.episode or suite.settings
@@ -72,15 +77,13 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
     return results
 
 
-def incomplete(results: SuiteResults) -> str | None:
+def incomplete(results: EvalResults | SuiteResults) -> str | None:
     """What is missing, and how to go on; None where nothing is."""
-    if not results.not_run:
+    if (told := missing(results.episodes, results.not_run)) is None:
         return None
-    unpaid = sum(why == BUDGET_SPENT for why in results.not_run.values())
-    missing = f"{len(results.not_run)} episodes were not played and are in no figure"
-    if unpaid == len(results.not_run):
-        return f"the budget is spent, and {missing}; run the command again with a larger one to go on"
-    return f"{missing}, through faults of ours that are listed; run the command again to go on"
+    if all(_OF_THE_BUDGET in why for why in results.not_run.values()):
+        return f"the budget is spent, and {told}; run the command again with a larger one to go on"
+    return f"{told}; why is listed with the figures of the others. Run the command again to go on"
 
 
 def suite_of(config: SuiteConfig, user: User | None = None) -> Suite[Any]:
@@ -165,7 +168,7 @@ async def _play(
             tell=shown.tell,
         )
         perplexity = None
-        if isinstance(suite, General) and isinstance(policy, EnginePolicy):
+        if isinstance(suite, General) and isinstance(policy, EnginePolicy) and played.stopped is None:
             logarithm, tokens = await policy.likelihood(suite.texts())
             perplexity = Perplexity(value=math.exp(-logarithm / tokens), tokens=tokens)
         return played, perplexity

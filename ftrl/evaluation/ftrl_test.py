@@ -12,6 +12,7 @@ from pydantic import Field
 import ftrl
 from ftrl import storage
 from ftrl.environments import open_tasks
+from ftrl.errors import FtrlError, InputError
 from ftrl.evaluation.results import EvalResults, intervals, render_table, summarize
 from ftrl.rewards import profile_named
 from ftrl.rollouts import (
@@ -24,6 +25,7 @@ from ftrl.rollouts import (
     collect,
 )
 from ftrl.rollouts.settings import Settings
+from ftrl.rollouts.store import is_trajectory_store
 from ftrl.sandbox import CallStatus
 
 SUITE = "ftrl-test"
@@ -54,14 +56,15 @@ class EvalConfig(Settings):
 def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     """Play the tasks and score them; writes ``results.json`` and ``table.txt`` to ``config.out``.
 
-    The trajectories stay in ``config.out/trajectories``; those that are there already are not played again.
+    The trajectories stay in ``config.out/trajectories``; those that are there already are not played again. Episodes
+    that could not be played stand in ``not_run`` and in no figure; the next run plays them. See ``incomplete``.
 
     Raises:
         InputError: model, tasks or folder are not as they should be.
-        FtrlError: the work failed; what was finished is kept.
+        FtrlError: nothing could be played.
     """
     store_path = storage.join(config.out, "trajectories")
-    report = collect(
+    unplayed = _collect(
         CollectConfig(
             tasks=config.tasks,
             model=config.model,
@@ -76,6 +79,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         ),
         display=display,
     )
+    store = TrajectoryStore.open(store_path)
     tasks = open_tasks(config.tasks)
     count = min(len(tasks), config.limit or len(tasks))
     scenarios = {environment.id: environment.scenario for environment in map(tasks.__getitem__, range(count))}
@@ -84,14 +88,18 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     failures: Counter[str] = Counter()
     profile = profile_named(config.episode.profile).version
     columns = ["environment_id", "sample", "status", "calls", "metrics"]
-    for row in TrajectoryStore.open(store_path).rows(columns):
-        if row["environment_id"] not in scenarios or row["sample"] >= config.trials:
+    wanted = dict.fromkeys((id_, trial) for id_ in scenarios for trial in range(config.trials))
+    for row in store.rows(columns):
+        if (row["environment_id"], row["sample"]) not in wanted:
             continue  # of an earlier run with more tasks or trials
+        del wanted[row["environment_id"], row["sample"]]
         for of_profile in row["metrics"]:
             metrics[of_profile["profile"]].append((row["environment_id"], Metrics(**of_profile)))
         statuses[row["status"]] += 1
         failures.update(call["call_status"] for call in json.loads(row["calls"]))
     failures.pop(CallStatus.OK.value, None)
+    if unplayed is not None and not statuses:
+        raise unplayed
     # Trajectories that an earlier version collected may lack a profile: that one is left out, not made up.
     complete = {version: of_profile for version, of_profile in metrics.items() if len(of_profile) == statuses.total()}
     summaries = {version: summarize(scenarios, of_profile) for version, of_profile in complete.items()}
@@ -99,7 +107,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     results = EvalResults(
         suite=SUITE,
         tasks=config.tasks,
-        policy=report.policy,
+        policy=store.collections[0].policy,
         settings=config.episode,
         trials=config.trials,
         profile=profile,
@@ -111,10 +119,24 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         other_profiles={version: summary[1] for version, summary in sorted(summaries.items())},
         statuses=dict(sorted(statuses.items())),
         failures=dict(sorted(failures.items())),
+        not_run={f"{id_}/{trial}": str(unplayed) for id_, trial in wanted},
     )
     storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
     storage.write_bytes(storage.join(config.out, "table.txt"), render_table(results).encode() + b"\n")
     return results
+
+
+def _collect(config: CollectConfig, *, display: bool) -> FtrlError | None:
+    """Play what is missing; returns why some of it still is."""
+    try:
+        collect(config, display=display)
+    except InputError:
+        raise
+    except FtrlError as error:
+        if not is_trajectory_store(config.out):
+            raise
+        return error
+    return None
 
 
 def versions() -> dict[str, str]:

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from ftrl.environments import Scenario
 from ftrl.evaluation.statistics import Estimate, estimate
+from ftrl.evaluation.unplayed import listed, marked
 from ftrl.rollouts import EpisodeSettings, Metrics, PolicyIdentity
 
 METRICS = ("precision", "recall", "f1")
@@ -44,6 +45,8 @@ class EvalResults(BaseModel):
         other_profiles: version of each other scoring profile → its mean of the scenarios' scores.
         statuses: how the episodes ended.
         failures: calls that did not end well, by status.
+        not_run: ``environment id/trial`` → why, of episodes that are in no figure; the next run plays them.
+        complete: whether there are none such.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +65,18 @@ class EvalResults(BaseModel):
     other_profiles: dict[str, Scores] = {}
     statuses: dict[str, int]
     failures: dict[str, int]
+    not_run: dict[str, str] = {}
+
+    @property
+    def episodes(self) -> int:
+        """How many are in the figures."""
+        return sum(self.statuses.values())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for is in the figures."""
+        return not self.not_run
 
 
 def summarize(
@@ -119,6 +134,7 @@ def render_table(results: EvalResults) -> str:
     """The scores as text: one line a scenario, then the averages; in per cent."""
     lines = [
         f"{results.suite}: {results.policy.name}",
+        *marked(results.episodes, results.not_run),
         f"{'':26}{'tasks':>6}{'P':>8}{'R':>8}{'F1':>8}" + "  95 % of F1" * bool(results.intervals),
     ]
     rows = [
@@ -137,6 +153,7 @@ def render_table(results: EvalResults) -> str:
         )
     lines.append("episodes: " + _counts(results.statuses))
     lines.append("calls that failed: " + _counts(results.failures))
+    lines += listed(results.not_run)
     return "\n".join(lines)
 
 

@@ -79,12 +79,14 @@ class Played:
 
     Attributes:
         episodes: all that are finished and were asked for, by sample and trial.
-        not_run: (sample, trial) → why, of those that failed through a fault of ours. They are in no score; running
-            again tries them again.
+        not_run: (sample, trial) → why, of those that failed through a fault of ours or were not begun. They are in no
+            score; running again tries them again.
+        stopped: what ended the run before its end, if anything did.
     """
 
     episodes: tuple[Episode, ...]
     not_run: dict[tuple[str, int], str]
+    stopped: str | None = None
 
 
 async def run_suite(
@@ -102,7 +104,8 @@ async def run_suite(
 ) -> Played:
     """Play and score what ``out`` lacks.
 
-    An episode that fails through a fault of ours is played again a few times, and then left to the next run.
+    An episode that fails through a fault of ours is played again a few times, and then left to the next run. When
+    nothing can be played any more, so are all others.
 
     Args:
         suite: the benchmark.
@@ -118,7 +121,7 @@ async def run_suite(
 
     Raises:
         InputError: ``out`` holds episodes of another run.
-        FtrlError: nothing can be played any more; what was finished is kept.
+        FtrlError: nothing can be played, and nothing was.
     """
     claim(out, suite, policy.identity, settings)
     wanted = {(sample.id, trial): sample for trial in range(trials) for sample in samples}
@@ -129,17 +132,26 @@ async def run_suite(
     run = _Run(suite, Metered(policy, MODEL, meter), sandbox, settings, _Writer(out), meter, in_flight)
     run.done = {(e.sample, e.trial): e for e in stored if (e.sample, e.trial) in wanted}
     waiting = [asyncio.ensure_future(run.play(key, sample)) for key, sample in wanted.items() if key not in run.done]
+    stopped = None
     try:
         for finished in asyncio.as_completed(waiting):
             await finished
             run.writer.write_if_due()
             if tell is not None:
                 tell(len(run.done), run.faults)
+    except InputError:
+        raise
+    except FtrlError as error:
+        if not run.done:
+            raise
+        stopped = str(error)
     finally:
         for task in waiting:
             task.cancel()
         run.writer.write()
-    return Played(tuple(run.done[key] for key in wanted if key in run.done), run.not_run)
+        await asyncio.gather(*waiting, return_exceptions=True)  # none may be at work, or keep an error to itself
+    left = {} if stopped is None else dict.fromkeys(wanted.keys() - run.done.keys(), f"not played: {stopped}")
+    return Played(tuple(run.done[key] for key in wanted if key in run.done), {**left, **run.not_run}, stopped)
 
 
 class _Run:

@@ -16,6 +16,7 @@ from ftrl.evaluation.results import EvalResults
 from ftrl.evaluation.running import read_episodes
 from ftrl.evaluation.statistics import Comparison, compare
 from ftrl.evaluation.suite_results import SuiteResults, scores_by_task
+from ftrl.evaluation.unplayed import missing
 from ftrl.rollouts import TrajectoryStore
 
 
@@ -56,7 +57,12 @@ class StoredRun:
     @property
     def not_run(self) -> int:
         """Episodes that could not be played and are in no figure; run the evaluation again to play them."""
-        return 0 if isinstance(self.results, EvalResults) else len(self.results.not_run)
+        return len(self.results.not_run)
+
+    @property
+    def missing(self) -> str | None:
+        """The same for people; ``None`` where nothing is missing."""
+        return missing(self.results.episodes, self.results.not_run)
 
     @property
     def metrics(self) -> list[str]:
@@ -124,6 +130,7 @@ def render_comparison(first: StoredRun, second: StoredRun, metric: str, found: C
         f"A - B: {100 * found.difference:+.2f} points, 95 % in [{100 * found.low:+.2f}, {100 * found.high:+.2f}], "
         f"p = {found.p_value:.4g} (sign-flip test by task)",
     ]
+    lines += [f"{name} is INCOMPLETE: {run.missing}" for name, run in (("A", first), ("B", second)) if run.missing]
     for name, tasks in (("A better", found.better), ("B better", found.worse)):
         lines.append(f"{name} on {len(tasks)} tasks" + (": " + ", ".join(map(str, tasks)) if tasks else ""))
     return "\n".join(lines)

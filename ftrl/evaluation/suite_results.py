@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from ftrl.evaluation.running import Episode, Played, RunIdentity, endings
 from ftrl.evaluation.spending import total
 from ftrl.evaluation.statistics import Estimate, estimate, pass_hat_k
+from ftrl.evaluation.unplayed import listed, marked
 from ftrl.rollouts import Usage
 
 
@@ -40,7 +41,8 @@ class SuiteResults(BaseModel):
         endings: how the episodes ended.
         usage: what the episodes took, by who spoke: ``model``, ``user``.
         perplexity: of the suite's texts; only of ``general``, and of models whose engine is ours.
-        not_run: ``sample/trial`` → why, of episodes that are in no figure.
+        not_run: ``sample/trial`` → why, of episodes that are in no figure; the next run plays them.
+        complete: whether there are none such.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +58,17 @@ class SuiteResults(BaseModel):
     usage: dict[str, Usage] = {}
     perplexity: Perplexity | None = None
     not_run: dict[str, str]
+
+    @property
+    def episodes(self) -> int:
+        """How many are in the figures."""
+        return sum(self.endings.values())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for is in the figures."""
+        return not self.not_run
 
 
 def summarize_suite(
@@ -106,7 +119,8 @@ def render_suite(results: SuiteResults) -> str:
     rows += [
         (f"{label}: {v}", f) for label, values in results.by_label.items() if len(values) > 1 for v, f in values.items()
     ]
-    lines = [f"{run.suite}{chosen}: {run.policy.name}", f"{'':34}{'tasks':>6}" + "".join(f"{n:>22}" for n in names)]
+    lines = [f"{run.suite}{chosen}: {run.policy.name}", *marked(results.episodes, results.not_run)]
+    lines.append(f"{'':34}{'tasks':>6}" + "".join(f"{n:>22}" for n in names))
     lines += [
         f"{name:34}{next(iter(of.values())).tasks:>6}" + "".join(f"{_shown(of[n]):>22}" for n in names)
         for name, of in rows
@@ -116,7 +130,7 @@ def render_suite(results: SuiteResults) -> str:
     if results.perplexity is not None:
         lines.append(f"perplexity {results.perplexity.value:.3f} over {results.perplexity.tokens:,} tokens of text")
     lines += [f"{role} took {_taken(usage)}" for role, usage in results.usage.items()]
-    lines += [f"not run: {key}: {why}" for key, why in results.not_run.items()]
+    lines += listed(results.not_run)
     return "\n".join(lines)
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from ftrl import storage
 from ftrl.environments import is_store
-from ftrl.evaluation import EvalConfig, EvalResults, evaluate
+from ftrl.errors import FtrlError
+from ftrl.evaluation import EvalConfig, EvalResults, evaluate, incomplete
 from ftrl.ray_session import ray_session
 from ftrl.reports import write_report
 from ftrl.rollouts import EngineSettings, EpisodeSettings
@@ -93,11 +94,11 @@ def quickstart(out: str, watcher: Watcher, *, seed: int = 0, learning_rate: floa
         tiny_policy(config.model)
     with ray_session(logical_resources(config.hardware)):
         stages.begin("evaluate the policy")
-        before = evaluate(_evaluation(folder, "before", config.model))
+        before = _evaluate(_evaluation(folder, "before", config.model))
         stages.begin("training")
         report = train(config, watcher)
         stages.begin("evaluate the trained policy")
-        after = evaluate(_evaluation(folder, "after", report.iterations[-1].policy))
+        after = _evaluate(_evaluation(folder, "after", report.iterations[-1].policy))
     stages.end()
     summary = QuickstartReport(
         out=str(folder),
@@ -118,6 +119,13 @@ def _tasks(folder: Path, seed: int) -> None:
         if not is_store(store):
             settings = {"out": store, "count": count, "split": split, "seed": world}
             synthesize(SynthesisConfig.model_validate(settings))
+
+
+def _evaluate(config: EvalConfig) -> EvalResults:
+    results = evaluate(config)
+    if (missing := incomplete(results)) is not None:
+        raise FtrlError(missing)
+    return results
 
 
 def _evaluation(folder: Path, name: str, model: str) -> EvalConfig:

@@ -40,7 +40,6 @@ def evaluations_of(run: Run) -> Evaluations | None:
 
 def _view(one: Evaluated) -> EvaluationView:
     stored, results = one.stored, one.stored.results
-    ours = isinstance(results, EvalResults)
     rows, whole = _rows_of_ours(results) if isinstance(results, EvalResults) else (_rows_of_suite(one), WHOLE)
     return EvaluationView(
         label=one.label,
@@ -58,7 +57,7 @@ def _view(one: Evaluated) -> EvaluationView:
         },
         endings=results.statuses if isinstance(results, EvalResults) else results.endings,
         failures=results.failures if isinstance(results, EvalResults) else {},
-        not_run=0 if ours else stored.not_run,
+        not_run=stored.not_run,
         played_on=short_path(results.tasks),
     )
 

@@ -222,11 +222,11 @@ def test_what_the_provider_refuses_is_listed_not_scored_and_played_by_the_next_r
     result = run(*arguments)
     assert isinstance(result.exception, FtrlError)
     assert result.exception.exit_code == 1
-    assert "1 episodes were not played and are in no figure" in str(result.exception)
-    assert "run the command again to go on" in str(result.exception)
+    assert "1 of 5 episodes were not played and are in no figure" in str(result.exception)
+    assert "Run the command again to go on" in str(result.exception)
     assert "not run: first/heavy/1/0: openai-api/local/scripted refuses a request: 400" in result.stdout
     assert (results_of(out).metrics["ftrl_cf"].tasks, results_of(out).metrics["ftrl_cf"].mean) == (4, 1.0)
-    assert f"{out}: 1 episodes were not played and are in no figure" in run("table", str(out)).stderr
+    assert f"{out}: 1 of 5 episodes were not played and are in no figure" in run("table", str(out)).stderr
     server.answer, server.requests[:] = right_answer, []
     assert run(*arguments).exit_code == 0
     assert len(server.requests) == 1
