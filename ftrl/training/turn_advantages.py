@@ -83,7 +83,10 @@ def _compared(episodes: Mapping[str, Mapping[int, float]], *, by_std: bool) -> d
         by_std: divide by the group's scale.
     """
     most = max((len(turns) for turns in episodes.values()), default=0)
-    togo = torch.tensor([[turns.get(turn, 0.0) for turn in range(most)] for turns in episodes.values()])
+    # In double precision, or a group without variance learns from the rounding of its mean.
+    togo = torch.tensor(
+        [[turns.get(turn, 0.0) for turn in range(most)] for turns in episodes.values()], dtype=torch.float64
+    )
     if len(episodes) > 1:
         togo = togo - togo.mean(dim=0)
         if by_std and most:

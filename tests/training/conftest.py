@@ -1,8 +1,11 @@
-"""Tasks and a model to train with."""
+"""Tasks and a model to train with, and a trainer that has a queue and nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -26,3 +29,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "tiny"
     init_tiny(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def trainer(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Our trainer with verl's queue, without the processes that would sample and update; told the file's ``CONFIG``."""
+    import transfer_queue as tq
+
+    from ftrl.ray_session import LogicalResources, ray_session
+    from ftrl.training.config import TrainConfig
+    from ftrl.training.trainer import StreamTrainer
+    from ftrl.training.verl_config import verl_config
+
+    told = TrainConfig.model_validate(request.module.CONFIG)
+    with ray_session(LogicalResources(cpus=4)):
+        config = verl_config(told, model="m", environments="t", checkpoints="c", name="n")
+        tq.init(config.transfer_queue)
+        nothing: Any = None
+        trainer = StreamTrainer(config, stream=nothing, order=nothing, total_steps=1, log=nothing, place="test-")
+        trainer.global_steps = 1
+        trainer.tokenizer = SimpleNamespace(eos_token_id=0)
+        trainer.actor_rollout_wg = SimpleNamespace(_dispatch_info={"actor": [0]})
+        yield trainer
+        tq.close()

@@ -12,39 +12,17 @@ from hypothesis import strategies as some
 torch = pytest.importorskip("torch")
 core_algos = pytest.importorskip("verl.trainer.ppo.core_algos")
 
-from ftrl.training.segments import Segment, TurnTokens, laid_on_tokens, segments  # noqa: E402
 from ftrl.training.turn_advantages import TurnAdvantages  # noqa: E402
+from tests.training.episodes import Rows, episode, torn  # noqa: E402
 
-REWARDS = some.floats(-1, 1, width=32)
-
-
-def episode(*rewards: float) -> list[tuple[Segment, list[float]]]:
-    """An episode whose turns earned this, two tokens each, with a told token between them."""
-    turns, so_far = [], [1]
-    for _ in rewards:
-        turns.append(TurnTokens(list(so_far), (2, 3), (-1.0, -1.0)))
-        so_far += [2, 3, 4]
-    found = segments(turns)
-    return list(zip(found, laid_on_tokens(rewards, found), strict=True))
-
-
-def torn(*parts: Sequence[float]) -> list[tuple[Segment, list[float]]]:
-    """An episode of several sequences; a part has the rewards of its turns."""
-    turns = []
-    for number, part in enumerate(parts):
-        so_far = [10 + number]  # rewritten: no sequence goes on
-        for _ in part:
-            turns.append(TurnTokens(list(so_far), (2, 3), (-1.0, -1.0)))
-            so_far += [2, 3, 4]
-    found = segments(turns)
-    assert len(found) == len(parts)
-    return list(zip(found, laid_on_tokens([reward for part in parts for reward in part], found), strict=True))
+REWARDS = some.integers(-64, 64).map(lambda number: number / 64)
+"""Whose sums and means are exact: what a flat group learns of rounding alone is not the same twice."""
 
 
 class Batch:
     """Rows as verl has them: each sequence one, filled up with what is not learnt."""
 
-    def __init__(self, groups: Mapping[str, Sequence[list[tuple[Segment, list[float]]]]]) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[Rows]]) -> None:
         self.keys, self.index, rows = [], [], []
         for group, episodes in groups.items():
             for session, parts in enumerate(episodes):

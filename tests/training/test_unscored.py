@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ftrl.errors import FtrlError
-from ftrl.ray_session import LogicalResources, ray_session
-from ftrl.training.config import TrainConfig
-from ftrl.training.verl_config import verl_config
 
 pytestmark = pytest.mark.e2e
 
@@ -23,27 +18,6 @@ CONFIG = {
     "hardware": {"device": "cpu"},
     "optim": {"batch_size": 2, "mini_batch_size": 2, "samples_per_prompt": SAMPLES, "kl_loss": 0},
 }
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Iterator[Any]:
-    """Our trainer with verl's queue, and without the processes that would sample and update."""
-    import transfer_queue as tq
-
-    from ftrl.training.trainer import StreamTrainer
-
-    with ray_session(LogicalResources(cpus=4)):
-        config = verl_config(TrainConfig.model_validate(CONFIG), model="m", environments="t", checkpoints="c", name="n")
-        tq.init(config.transfer_queue)
-        trainer = object.__new__(StreamTrainer)
-        trainer.config, trainer.global_steps, trainer.trainer_mode = config, 1, "sync"
-        trainer.use_critic = False
-        trainer.tokenizer = SimpleNamespace(eos_token_id=0)
-        trainer.actor_rollout_wg = SimpleNamespace(_dispatch_info={"actor": [0]})
-        trainer._add_prompts_to_generate = lambda count: 0
-        trainer.replay_buffer = trainer._build_replay_buffer()
-        yield trainer
-        tq.close()
 
 
 def sampled(trainer: Any, groups: dict[str, list[float | None]]) -> Any:
