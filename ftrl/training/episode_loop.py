@@ -76,6 +76,7 @@ class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
 
         Raises:
             Unscorable: a turn or a call failed through a fault of ours; verl then leaves the episode out.
+            FtrlError: scored again turn by turn, the episode comes to another reward.
         """
         settings = EpisodeSettings.model_validate(OmegaConf.to_container(self.config.ftrl.episode))
         task = await asyncio.to_thread(_tasks(self.config.ftrl.environments).get, str(row["environment_id"]))

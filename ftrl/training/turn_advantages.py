@@ -1,10 +1,10 @@
 """GRPO in which each turn answers for what it and the turns after it brought, not for the whole episode.
 
 A turn is compared with its whole group: from its number on, what did the others bring? An episode that had ended by
-then brought nothing more, and counts with 0. It must not be left out: the baseline would then depend on where an
-episode stops, which is the policy's own choice, and teach it longer or shorter episodes for nothing
-(verl-project/verl#7244, on the per-turn groups of MT-GRPO, arXiv:2505.11821). Nor are rewards normalised turn by turn
-before they are summed, as in the process supervision of GRPO (arXiv:2402.03300): that favours many turns.
+then brought nothing more, and counts with 0. So what is subtracted does not depend on where the episode itself stops,
+which is the policy's own choice. Where rewards are normalised turn by turn and then summed (the process supervision of
+GRPO, arXiv:2402.03300; in the manner of MT-GRPO, arXiv:2505.11821) it does, since there are as many terms as turns, and
+longer or shorter episodes are taught for nothing (verl-project/verl#7244).
 
 All turns of a group have one scale, the largest standard deviation of any of its turns. So what hardly matters stays
 small beside what does, and nothing is larger than in GRPO. With one turn an episode it is GRPO.
