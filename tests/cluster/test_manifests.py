@@ -21,10 +21,11 @@ from tests.cluster.manifests import clusters, groups, labels_of, of_kind, offere
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = ["synthesize", "rollout", "train", "evaluate", "pipeline"]
-FOLDERS = ["base", *(f"jobs/{job}" for job in JOBS), "overlays/spot", "overlays/kueue"]
+FOLDERS = ["base", *(f"jobs/{job}" for job in JOBS), "overlays/spot", "overlays/kueue", "overlays/metrics"]
 every_folder = pytest.mark.parametrize("folder", FOLDERS)
 
-KUEUE = {"ResourceFlavor", "ClusterQueue", "LocalQueue"}
+OF_OTHERS = {"ResourceFlavor", "ClusterQueue", "LocalQueue", "PodMonitor"}
+"""Kinds of Kueue and of the Prometheus operator, whose schemas are not at hand."""
 
 
 # By their schemas
@@ -78,7 +79,7 @@ def test_the_schema_would_notice_a_field_that_does_not_exist(shared: Path) -> No
 def test_every_object_of_kubernetes_is_one_by_its_schema(folder: str) -> None:
     validator = pytest.importorskip("kubernetes_validate")
     for each in render(folder):
-        if each["kind"] not in {"RayCluster", "RayJob", *KUEUE}:
+        if each["kind"] not in {"RayCluster", "RayJob", *OF_OTHERS}:
             validator.validate(each, validator.latest_version(), strict=True)
 
 
@@ -361,6 +362,24 @@ def test_redis_is_reached_by_heads_only(folder: str) -> None:
     assert peer["podSelector"]["matchExpressions"] == [
         {"key": "ray.io/node-type", "operator": "In", "values": ["head", "redis-cleanup"]}
     ]
+
+
+def test_prometheus_reaches_the_metrics_of_every_ray_pod_and_nothing_else_of_it() -> None:
+    objects = render("overlays/metrics")
+    (monitor,) = of_kind(objects, "PodMonitor")
+    (cluster,) = clusters(objects)
+    policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
+    policy = policies["ftrl-metrics-ingress"]
+    for name, group in groups(cluster).items():
+        assert selects(monitor["spec"]["selector"], labels_of(name, group))
+        assert selects(policy["podSelector"], labels_of(name, group))
+    (rule,) = policy["ingress"]
+    (peer,) = rule["from"]
+    assert set(peer) == {"namespaceSelector", "podSelector"}, "both: Prometheus' pods in its own namespace"
+    ports = cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["ports"]
+    (read,) = monitor["spec"]["podMetricsEndpoints"]
+    assert [{"port": each["containerPort"]} for each in ports if each["name"] == read["port"]] == rule["ports"]
+    assert not of_kind(render("base"), "PodMonitor")
 
 
 @every_folder
