@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from ftrl import storage
+from ftrl import storage, telemetry
 from ftrl.errors import FtrlError
 from ftrl.rollouts.store import TrajectoryStore
 from ftrl.rollouts.trajectory import Trajectory
@@ -50,6 +50,7 @@ class Batch:
 
     def commit_if_due(self) -> None:
         """Commit if it is time to."""
+        self._tell()
         if self._waiting and time.monotonic() >= self._next:
             self._commit()
 
@@ -69,6 +70,7 @@ class Batch:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
+        began = time.monotonic()
         try:
             self._store.append(waiting)
         except Exception as error:
@@ -76,8 +78,14 @@ class Batch:
                 raise
             self._waiting = waiting
             self._next = time.monotonic() + COMMIT_SECONDS
+            telemetry.COMMITS_RETRIED.add(run=self._store.run)
         else:
             self._away_since = None
+            telemetry.COMMIT_SECONDS.observe(time.monotonic() - began, run=self._store.run)
+        self._tell()
+
+    def _tell(self) -> None:
+        telemetry.EPISODES_UNCOMMITTED.set(len(self._waiting), run=self._store.run)
 
     def _may_come_back(self, error: Exception) -> bool:
         """Whether it is the store that is away, and not for too long yet."""
@@ -86,7 +94,9 @@ class Batch:
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now
-            _log.warning("%s does not answer (%s); episodes wait for it", self._store.path, error)
+            _log.warning(
+                "run %s: %s does not answer (%s); episodes wait for it", self._store.run, self._store.path, error
+            )
         if now - self._away_since > OUTAGE_SECONDS:
             raise FtrlError(
                 f"{self._store.path} has not answered for {OUTAGE_SECONDS / 60:.0f} minutes ({error}); what was "

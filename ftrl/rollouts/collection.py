@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ftrl import telemetry
 from ftrl.environments import Tasks, open_tasks
 from ftrl.errors import FtrlError, InputError
 from ftrl.ray_session import ray_session
@@ -20,7 +21,7 @@ from ftrl.rollouts.budget import RunBudget
 from ftrl.rollouts.episode import EpisodeKey
 from ftrl.rollouts.fleet import Fleet
 from ftrl.rollouts.identity import identify
-from ftrl.rollouts.leases import Lease
+from ftrl.rollouts.leases import FleetEvents, Lease
 from ftrl.rollouts.manifest import Collection
 from ftrl.rollouts.progress import Display, Tally
 from ftrl.rollouts.provider_fleet import ProviderFleet
@@ -93,15 +94,15 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
         ]
         tally = Tally(total=len(ids) * config.samples, before=len(ids) * config.samples - len(wanted))
         budget = RunBudget(config, store)
-        given_up: list[tuple[Lease, str]] = []
+        events = FleetEvents(store.run, config.iteration)
         if wanted:
-            given_up = _run(config, identity, tasks, wanted, store, tally, budget, display=display)
+            _run(config, identity, tasks, wanted, store, tally, budget, events, display=display)
         report = _report(config, store, identity, tally)
-    if given_up:
-        lease, error = given_up[0]
+    if events.given_up:
+        lease, last = events.given_up[0]
         raise FtrlError(
-            f"{len(given_up)} of {tally.total} episodes could not be played through a fault of ours (first: task "
-            f"{lease.task}, sample {lease.key.sample}: {error}); the others are stored, go on with --resume"
+            f"{len(events.given_up)} of {tally.total} episodes could not be played through a fault of ours (first: "
+            f"task {lease.task}, sample {lease.key.sample}: {last.error}); the others are stored, go on with --resume"
         )
     if report.episodes < tally.total:
         raise FtrlError(
@@ -119,21 +120,20 @@ def _run(
     store: TrajectoryStore,
     tally: Tally,
     budget: RunBudget,
+    events: FleetEvents,
     *,
     display: bool,
-) -> list[tuple[Lease, str]]:
+) -> None:
     batch = Batch(store)
-    with _players(config, identity, len(wanted)) as (fleet, put), Display(tally, silent=not display) as shown:
+    with _players(config, identity, len(wanted), events) as (fleet, put), Display(tally, silent=not display) as shown:
 
         def tick() -> None:
             batch.commit_if_due()
             tally.notice(engines=fleet.running, in_flight=fleet.in_flight)
-            for kind, count in (
-                ("engine_lost", fleet.events.engines_lost),
-                ("infrastructure", fleet.events.faults),
-            ):
+            for kind, count in (("engine_lost", events.engines_lost), ("infrastructure", events.faults)):
                 if count:
                     tally.errors[kind] = count
+            _tell(events, left=tally.rest, in_flight=tally.in_flight, engines=tally.engines)
             shown.refresh()
 
         try:
@@ -143,20 +143,27 @@ def _run(
                 budget.spend(trajectory)
                 batch.add(trajectory)
         finally:
+            _tell(events, left=tally.rest)
             batch.finish()
-        return fleet.events.given_up
+
+
+def _tell(events: FleetEvents, *, left: int, in_flight: int = 0, engines: int = 0) -> None:
+    collection = {"run": events.run, "iteration": events.iteration}
+    telemetry.EPISODES_LEFT.set(left, **collection)
+    telemetry.EPISODES_IN_FLIGHT.set(in_flight, **collection)
+    telemetry.ENGINES.set(engines, **collection)
 
 
 @contextmanager
 def _players(
-    config: CollectConfig, identity: PolicyIdentity, episodes: int
+    config: CollectConfig, identity: PolicyIdentity, episodes: int, events: FleetEvents
 ) -> Iterator[tuple[Fleet | ProviderFleet, Callable[[Any], Any]]]:
     """Who plays, and how a task is handed to them."""
     if identity.weights is None:
-        with ProviderFleet(config, identity) as provider:
+        with ProviderFleet(config, identity, events) as provider:
             yield provider, lambda value: value
     else:
-        with ray_session() as ray, Fleet(ray, config, identity, episodes) as fleet:
+        with ray_session() as ray, Fleet(ray, config, identity, episodes, events) as fleet:
             yield fleet, ray.put
 
 

@@ -69,9 +69,12 @@ class Fleet:
         config: how many engines, and of what kind.
         identity: which model they serve.
         episodes: how many there will be to play.
+        events: is told what goes wrong.
     """
 
-    def __init__(self, ray: Any, config: CollectConfig, identity: PolicyIdentity, episodes: int) -> None:
+    def __init__(
+        self, ray: Any, config: CollectConfig, identity: PolicyIdentity, episodes: int, events: FleetEvents
+    ) -> None:
         self._ray = ray
         self._config = config
         self._identity = identity
@@ -85,7 +88,7 @@ class Fleet:
         self._capacity = min(capacity, share)
         self._seats: list[_Seat] = []
         self._queue: deque[Lease] = deque()
-        self.events = FleetEvents()
+        self._events = events
 
     def __enter__(self) -> Fleet:
         self._check_room()
@@ -177,7 +180,7 @@ class Fleet:
         lease = seat.leases.pop(ref)
         trajectory: Trajectory = result
         if trajectory.status is TrajectoryStatus.INFRASTRUCTURE:
-            if self.events.fault(lease, trajectory.error or ""):
+            if self._events.fault(lease, trajectory):
                 self._queue.append(lease)
             return None
         seat.deaths = 0
@@ -191,7 +194,9 @@ class Fleet:
         if isinstance(cause, (EngineLost, RayActorError)):
             self._lost(seat, str(cause))
         elif isinstance(cause, ObjectLostError):  # played, but its node is gone with the result
-            self._queue.append(seat.leases.pop(ref))
+            lease = seat.leases.pop(ref)
+            self._queue.append(lease)
+            self._events.expired([lease], "the node with their results is gone")
         elif isinstance(cause, FtrlError):
             raise cause from None  # without Ray's account of it: the message is for the user
         else:
@@ -199,7 +204,7 @@ class Fleet:
 
     def _lost(self, seat: _Seat, why: str) -> None:
         """Take the worker's leases back and put a new worker in its place."""
-        self.events.engines_lost += 1
+        self._events.engine_lost(seat.leases.values(), _first_line(why))
         self._queue.extendleft(reversed(seat.leases.values()))
         seat.leases.clear()
         self._ray.kill(seat.actor)

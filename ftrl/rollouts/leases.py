@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftrl import telemetry
 from ftrl.rollouts.episode import EpisodeKey
+from ftrl.rollouts.trajectory import Trajectory
+
+_log = logging.getLogger(__name__)
 
 MOST_FAULTS = 3
 """An episode that fails so often through a fault of ours is left out, and reported."""
@@ -32,17 +38,49 @@ class Lease:
 
 @dataclass
 class FleetEvents:
-    """What went wrong so far, by kind; and leases that were given up."""
+    """What went wrong in a collection so far, by kind; and leases that were given up, with their last trajectories."""
 
+    run: str
+    iteration: int
     engines_lost: int = 0
     faults: int = 0
-    given_up: list[tuple[Lease, str]] = field(default_factory=list)
+    given_up: list[tuple[Lease, Trajectory]] = field(default_factory=list)
 
-    def fault(self, lease: Lease, error: str) -> bool:
+    def fault(self, lease: Lease, trajectory: Trajectory) -> bool:
         """Note that an episode failed through a fault of ours; whether it is to be played again."""
         self.faults += 1
         lease.faults += 1
-        if lease.faults < MOST_FAULTS:
-            return True
-        self.given_up.append((lease, error))
-        return False
+        again = lease.faults < MOST_FAULTS
+        if not again:
+            self.given_up.append((lease, trajectory))
+        telemetry.FAULTS.add(run=self.run, iteration=self.iteration, outcome="retried" if again else "given_up")
+        _log.warning(
+            "run %s, iteration %d, task %s (row %d), sample %d, trajectory %s: failed through a fault of ours (%s), %s",
+            self.run,
+            self.iteration,
+            trajectory.environment_id,
+            lease.task,
+            trajectory.sample,
+            trajectory.id,
+            trajectory.error,
+            "played again" if again else "given up",
+        )
+        return again
+
+    def engine_lost(self, leases: Collection[Lease], why: str) -> None:
+        """Note that an engine died, and that the episodes it had are handed out again."""
+        self.engines_lost += 1
+        telemetry.ENGINES_LOST.add(run=self.run, iteration=self.iteration)
+        self.expired(leases, f"their engine died: {why}")
+
+    def expired(self, leases: Collection[Lease], why: str) -> None:
+        """Note that episodes are handed out again, and why."""
+        telemetry.LEASES_EXPIRED.add(len(leases), run=self.run, iteration=self.iteration)
+        _log.warning(
+            "run %s, iteration %d: %d episodes are played again (row of the task/sample: %s), since %s",
+            self.run,
+            self.iteration,
+            len(leases),
+            " ".join(f"{lease.task}/{lease.key.sample}" for lease in leases) or "none",
+            why,
+        )

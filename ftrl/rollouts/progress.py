@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TextIO
 
+from ftrl import telemetry
 from ftrl.rollouts.trajectory import Trajectory
 from ftrl.sandbox import CallStatus
 
@@ -64,6 +65,7 @@ class Tally:
         for call in trajectory.calls:
             if call.call_status is not CallStatus.OK:
                 self.errors[call.call_status.value] += 1
+        _tell(trajectory)
 
     def notice(self, *, engines: int, in_flight: int) -> None:
         """Take note of how many engines are ready, now and until the next call; and of the episodes on them."""
@@ -79,8 +81,12 @@ class Tally:
     @property
     def left(self) -> float | None:
         """Seconds that the rest will take at the present rate; null before the first episode."""
-        rest = self.total - self.before - self.episodes
-        return rest * self.seconds / self.episodes if self.episodes else None
+        return self.rest * self.seconds / self.episodes if self.episodes else None
+
+    @property
+    def rest(self) -> int:
+        """Episodes that are wanted and not finished."""
+        return self.total - self.before - self.episodes
 
     def cells(self) -> list[tuple[str, str]]:
         """What is shown: names and values."""
@@ -166,6 +172,15 @@ class Display:
         for name, value in self._tally.cells():
             table.add_row(f"[dim]{name}[/dim]", value)
         return table
+
+
+def _tell(trajectory: Trajectory) -> None:
+    collection = {"run": trajectory.run, "iteration": trajectory.iteration}
+    telemetry.EPISODES.add(status=trajectory.status.value, **collection)
+    if trajectory.usage is not None:
+        telemetry.TOKENS.add(trajectory.usage.output, **collection)
+    for metrics in trajectory.metrics:
+        telemetry.F1.add(metrics.f1, profile=metrics.profile, **collection)
 
 
 def _number(value: float | None, digits: int) -> str:

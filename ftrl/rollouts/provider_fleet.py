@@ -47,9 +47,10 @@ class ProviderFleet:
     Args:
         config: which model, how it is reached, and how episodes are played.
         identity: the model's name.
+        events: is told what goes wrong.
     """
 
-    def __init__(self, config: CollectConfig, identity: PolicyIdentity) -> None:
+    def __init__(self, config: CollectConfig, identity: PolicyIdentity, events: FleetEvents) -> None:
         self._config = config
         self._identity = identity
         self._capacity = model_settings(config).connections
@@ -59,7 +60,7 @@ class ProviderFleet:
         self._queue: deque[Lease] = deque()
         self._playing: set[Future[Trajectory]] = set()
         self._faults_in_a_row = 0
-        self.events = FleetEvents()
+        self._events = events
 
     def __enter__(self) -> ProviderFleet:
         _allow_connections(self._capacity)
@@ -145,7 +146,7 @@ class ProviderFleet:
                 f"{self._faults_in_a_row} episodes in a row could not be played ({trajectory.error}); what was "
                 "finished is kept: go on with --resume when the provider is back"
             )
-        if self.events.fault(lease, trajectory.error or ""):
+        if self._events.fault(lease, trajectory):
             self._queue.append(lease)
         return None
 

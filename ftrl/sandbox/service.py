@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ftrl import telemetry
 from ftrl.errors import FtrlError
 from ftrl.sandbox.calls import Call, CallResult, Limits
 from ftrl.sandbox.sandbox import DEFAULT_LIMITS, Sandbox
@@ -36,10 +38,22 @@ class SandboxActor:
 
     def __init__(self, workers: int | None, limits: Limits) -> None:
         self._sandbox = Sandbox(workers, limits)
+        self._under_way = 0
 
     async def run(self, calls: list[Call]) -> list[CallResult]:
         """Make the calls of one response."""
-        return await self._sandbox.run_async(calls)
+        self._note(len(calls))
+        try:
+            results = await self._sandbox.run_async(calls)
+        finally:
+            self._note(-len(calls))
+        for status, count in Counter(result.status for result in results).items():
+            telemetry.TOOL_CALLS.add(count, status=status.value)
+        return results
+
+    def _note(self, news: int) -> None:
+        self._under_way += news
+        telemetry.TOOL_CALLS_IN_FLIGHT.set(self._under_way)
 
     async def prepare(self, sources: list[str]) -> None:
         """Look into sources before their first call; calls go on meanwhile."""
@@ -85,6 +99,7 @@ class NodeSandbox:
                     results: list[CallResult] = await self._living().run.remote(list(calls))
                 except RayActorError:
                     self._actor = None
+                    telemetry.TOOL_CALLS_RETRIED.add(len(calls))
                     await asyncio.sleep(_SECONDS_BETWEEN_ATTEMPTS)
                 else:
                     return results

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel
 
+from ftrl import telemetry
 from ftrl.environments import import_published, is_store
 from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
@@ -175,11 +176,17 @@ def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, enviro
             restarts = 1 if reached > begun else restarts + 1
             if not stopped.steps or restarts > config.restarts:
                 raise
+            telemetry.RESTARTS.add(run=_name(run, number))
             watcher.note(
                 number,
                 f"the trainer stopped after step {begun + stopped.steps} ({stopped.why}); it is started again from "
                 f"step {reached} (restart {restarts} of {config.restarts} without a new checkpoint)",
             )
+
+
+def _name(run: RunFolder, number: int) -> str:
+    """What an iteration is called where it is watched."""
+    return f"{run.path.name}-iteration-{number}"
 
 
 def _stream(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str) -> StreamSettings:
@@ -208,7 +215,7 @@ def _train_on(
         model=policy,
         environments=environments,
         checkpoints=str(run.checkpoints(number)),
-        name=f"{run.path.name}-iteration-{number}",
+        name=_name(run, number),
     )
     with sweeping_segments():
         watched(

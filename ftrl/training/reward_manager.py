@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
+from ftrl import telemetry
+from ftrl.errors import FtrlError
 from ftrl.rewards import Context, Earlier, ResponseScoring, profile_named, profiles_from
 from ftrl.rewards.arguments import canonical, read_arguments
 from ftrl.sandbox import Call
 from ftrl.sandbox.results import MOST_PROOFS
 from ftrl.sandbox.service import NodeSandbox
 from ftrl.training.known_tasks import KnownTasks
+
+_log = logging.getLogger(__name__)
 
 
 class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
@@ -30,6 +35,8 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **_: Any) -> None:
         super().__init__(config, tokenizer, compute_score)
         settings = config.ftrl
+        self._run: str = config.trainer.experiment_name
+        self._waiting = 0
         self._metric: str = settings.metric
         self._profiles = profiles_from(profile_named(settings.profile))
         self._tasks = KnownTasks(settings.environments)
@@ -47,8 +54,25 @@ class StepRewardManager(RewardManagerBase):  # type: ignore[misc]
         """
         item = data[-1:][0]
         row = item.non_tensor_batch
-        length = int(row["response_len"])
-        text = await asyncio.to_thread(self._decode, item.batch["responses"][:length])
+        self._note(1)
+        try:
+            return await self._score(item.batch["responses"][: int(row["response_len"])], row)
+        except FtrlError as fault:
+            _log.warning(
+                "run %s, task %s, trajectory %s, step %s, sample %s: the response was not scored through a fault of "
+                "ours (%s)",
+                *(self._run, row["environment_id"], row["trajectory_id"], row["step"], row["session_id"], fault),
+            )
+            raise
+        finally:
+            self._note(-1)
+
+    def _note(self, news: int) -> None:
+        self._waiting += news
+        telemetry.BEING_SCORED.set(self._waiting, run=self._run)
+
+    async def _score(self, response: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+        text = await asyncio.to_thread(self._decode, response)
         task = await asyncio.to_thread(self._tasks.get, str(row["environment_id"]))
         earlier = tuple(Earlier(*call) for call in json.loads(row["history"]))
         scoring = ResponseScoring(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +14,16 @@ from verl.trainer.ppo.core_algos import register_adv_est
 from verl.trainer.ppo.v1.replay_buffer import DAPO_FILTERED_REWARD_COUNTS_KEY
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
+from ftrl import telemetry
 from ftrl.errors import FtrlError
+from ftrl.rewards import profile_named, profiles_from
 from ftrl.training.stable_metrics import stable_metrics
 from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream
 from ftrl.training.turn_advantages import TurnAdvantages
 from ftrl.training.verl_config import GRPO_BY_TURN
+
+_log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 """How often the replay buffer looks for finished groups; verl's 2 s would be the floor of a step."""
@@ -97,6 +102,18 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
                 f"{lost} of {asked} responses of step {self.global_steps} were lost through a fault of ours"
             )
         metrics["ftrl/unscored"] = lost
+        run = self.config.trainer.experiment_name
+        telemetry.RESPONSES.add(asked - lost, run=run, status="scored")
+        telemetry.RESPONSES.add(lost, run=run, status="lost")
+        if lost:
+            _log.warning(
+                "run %s, step %d: %d of %d responses were lost through faults of ours; the logs of the processes that "
+                "sampled and scored them name them",
+                run,
+                self.global_steps,
+                lost,
+                asked,
+            )
         return super()._balance_batch(batch, metrics, *args, **settings)
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
@@ -114,6 +131,19 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         metrics.update(stable_metrics(metrics))
         numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, (int, float, np.number))}
         self._log.add.remote(global_steps, self.total_training_steps, numbers)
+        self._tell(batch, metrics, global_steps)
+
+    def _tell(self, batch: Any, metrics: Mapping[str, Any], step: int) -> None:
+        run = self.config.trainer.experiment_name
+        telemetry.STEP.set(step, run=run)
+        telemetry.RESPONSE_TOKENS.add(sum(tag["response_len"] for tag in _responses(batch).values()), run=run)
+        for profile in profiles_from(profile_named(self.config.ftrl.profile)):
+            telemetry.REWARD.set(metrics[f"ftrl/score_{profile.name}"], run=run, profile=profile.version)
+
+
+def _responses(batch: Any) -> dict[str, Mapping[str, Any]]:
+    """Keys and tags of a step's responses, without what fills it up."""
+    return {key: tag for key, tag in zip(batch.keys, batch.tags, strict=True) if not tag.get("is_padding")}
 
 
 def _reward_metrics(batch: Any, replaced: Mapping[float, int]) -> dict[str, float]:
@@ -127,8 +157,9 @@ def _reward_metrics(batch: Any, replaced: Mapping[float, int]) -> dict[str, floa
         Means over the responses of all that the reward manager said; ``ftrl/score_sampled``, the mean reward of all
         groups that were sampled, those replaced among them; ``ftrl/groups_without_variance``, the share of these.
     """
-    keys = [key for key, tag in zip(batch.keys, batch.tags, strict=True) if not tag.get("is_padding")]
-    data = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields", "uid"])
+    data = tq.kv_batch_get(
+        keys=list(_responses(batch)), partition_id=batch.partition_id, select_fields=["extra_fields", "uid"]
+    )
     infos = [getattr(item, "data", item)["reward_extra_info"] for item in data["extra_fields"]]
     uids = [getattr(item, "data", item) for item in data["uid"]]
     groups: dict[str, list[float]] = defaultdict(list)

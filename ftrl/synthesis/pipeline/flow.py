@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ftrl import telemetry
 from ftrl.errors import FtrlError
 from ftrl.synthesis.pipeline.stage import Item, StageSpec
 from ftrl.synthesis.pipeline.workers import Worker, WorkerLost
@@ -132,6 +133,12 @@ class Flow:
         if self._error is not None:
             raise self._error
 
+    def tell(self) -> None:
+        """Tell Prometheus what waits for each stage and what is in it; as often as it shall stay known."""
+        for count, queue in zip(self.counts, self._queues, strict=False):  # nothing waits to be settled
+            telemetry.ITEMS_WAITING.set(queue.qsize(), stage=count.name)
+            telemetry.ITEMS_IN_FLIGHT.set(count.in_flight, stage=count.name)
+
     async def _feed(self, items: Iterator[Item]) -> None:
         while True:
             if self._again and self._error is None:
@@ -172,6 +179,7 @@ class Flow:
                     ]
             except WorkerLost as lost:
                 count.repeated += len(few)
+                telemetry.ITEMS.add(len(few), stage=count.name, outcome="repeated")
                 count.entered -= len(few)
                 self._lose(few, count.name, lost)
                 await asyncio.sleep(_SECONDS_AFTER_A_LOSS)
@@ -182,6 +190,9 @@ class Flow:
             finally:
                 count.in_flight -= len(few)
                 count.seconds += time.monotonic() - started
+            made = notes.count(None)
+            telemetry.ITEMS.add(made, stage=count.name, outcome="made")
+            telemetry.ITEMS.add(len(few) - made, stage=count.name, outcome="rejected")
             for each, note, product in zip(few, notes, products, strict=True):
                 if note is not None:
                     count.rejected[note.rule] += 1
@@ -266,6 +277,7 @@ class Flow:
         rejection = self._settler.accept(item, product)
         count.seconds += time.monotonic() - started
         count.entered += 1
+        telemetry.ITEMS.add(stage=count.name, outcome="made" if rejection is None else "rejected")
         if rejection is None:
             count.left += 1
             return True

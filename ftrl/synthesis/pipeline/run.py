@@ -128,6 +128,7 @@ class _Run:
         """Tell of stages that are at work while no item is settled."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            self._flow.tell()
             self._tell()
 
     def _verification(self) -> StageSpec:
