@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ftrl import telemetry
-from ftrl.environments import open_tasks
+from ftrl.environments import Environment, open_tasks
+from ftrl.rewards import Unscorable
 from ftrl.rewards.profiles import REFERENCE, STRICT
 from ftrl.rollouts import (
     CollectConfig,
@@ -26,16 +29,21 @@ from ftrl.rollouts import (
     EpisodeKey,
     EpisodeSettings,
     ProviderSettings,
+    ScriptedPolicy,
+    Trajectory,
     TrajectoryStore,
     collect,
+    run_episode,
 )
 from ftrl.rollouts.leases import FleetEvents, Lease
-from ftrl.sandbox import Call, Limits
+from ftrl.rollouts.worker import RolloutWorker
+from ftrl.sandbox import Call, CallResult, CallStatus, Limits
 from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.synthesis.pipeline.flow import Flow, Refused
 from ftrl.synthesis.pipeline.stage import Item, StageSpec
 from ftrl.synthesis.pipeline.workers import HereWorker
 from ftrl.telemetry import METRICS, Counter, Gauge, Histogram, Metric
+from ftrl.tiny_policy import tiny_policy
 from tests.evaluation.chat_server import LEAN, ChatServer, calling, saying
 from tests.prometheus import Told, told_until, watched_ray
 
@@ -121,12 +129,38 @@ def test_a_nodes_sandbox_tells_its_calls_by_how_they_ended(ray: Any) -> None:
     assert in_flight(told_until(ray, in_flight, again=lambda: asyncio.run(sandbox.run_async(asked))))
 
 
+@pytest.mark.e2e
+def test_calls_that_are_made_again_since_the_sandbox_died_are_told(ray: Any) -> None:
+    from ftrl.sandbox.service import NodeSandbox, node_actor
+
+    limits = Limits(seconds=600)  # a sandbox of its own
+    endless = Call("nap", "{}", "def nap():\n    import time\n    time.sleep(600)")
+
+    def retried(found: Told) -> bool:
+        return found["ray_ftrl_tool_calls_retried_total"].get((), 0) >= 2
+
+    async def story() -> bool:
+        asked = asyncio.ensure_future(NodeSandbox(1, limits).run_async([endless, endless]))
+        await asyncio.sleep(0)  # it is on its way before the next question
+        process, *_ = await node_actor(1, limits).process_ids.remote()
+        os.kill(process, signal.SIGKILL)
+        found = await asyncio.to_thread(told_until, ray, retried)
+        asked.cancel()
+        return retried(found)
+
+    assert asyncio.run(story())
+
+
 @dataclass(frozen=True)
 class Collected:
-    """A store, and what was told while the first of its episodes was being played."""
+    """The folder of tasks and store, and what was told while the first episode was being played."""
 
-    store: TrajectoryStore
+    folder: Path
     meanwhile: Told
+
+    @property
+    def store(self) -> TrajectoryStore:
+        return TrajectoryStore.open(str(self.folder / "store"))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +204,7 @@ def collection(ray: Any, tmp_path_factory: pytest.TempPathFactory) -> Collected:
             display=False,
         )
     server.close()
-    return Collected(TrajectoryStore.open(str(folder / "store")), *meanwhile)
+    return Collected(folder, *meanwhile)
 
 
 @pytest.mark.e2e
@@ -247,19 +281,46 @@ def test_a_synthesis_tells_what_waits_for_a_stage_and_what_is_in_it(ray: Any) ->
 
 @pytest.mark.e2e
 def test_an_engine_that_died_is_told_and_logged_with_the_episodes_that_are_handed_out_again(
-    ray: Any, caplog: pytest.LogCaptureFixture
+    ray: Any, collection: Collected, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = FleetEvents("lossy", 1)
-    leases = [Lease(None, None, task=7, key=EpisodeKey("lossy", 1, sample)) for sample in (0, 1)]
+    """A fleet of one engine, which says two words, and dies over the first episode that it is given."""
+
+    class Worker(RolloutWorker):
+        async def start(self) -> int:
+            return os.getpid()
+
+        async def play(self, environment: Environment, sources: Mapping[str, str], key: EpisodeKey) -> Trajectory:
+            if not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                os._exit(1)
+            policy = ScriptedPolicy(["Who knows."], self._identity)
+            return await run_episode(environment, sources, policy, self._sandbox, self._episode, key)
+
+    monkeypatch.setattr("ftrl.rollouts.fleet.RolloutWorker", Worker)
+    tiny_policy(tmp_path / "model")
+    config = CollectConfig(
+        tasks=str(collection.folder / "tasks"),
+        model=str(tmp_path / "model"),
+        out=str(tmp_path / "store"),
+        run="lossy",
+        samples=2,
+        engine=EngineSettings(engines=1, episodes_in_flight=3, sandbox_workers=1),
+    )
     with caplog.at_level(logging.WARNING):
-        events.engine_lost(leases, "SIGKILL")
-        events.engine_lost([], "SIGKILL")
-    lost, expired = {("lossy", "1"): 2}, {("lossy", "1"): 2}
-    found = told_until(ray, lambda found: found["ray_ftrl_rollout_engines_lost_total"] == lost)
-    assert found["ray_ftrl_rollout_engines_lost_total"] == lost
-    assert found["ray_ftrl_rollout_leases_expired_total"] == expired
-    assert "run lossy, iteration 1" in caplog.messages[0]
-    assert "7/0 7/1" in caplog.messages[0]
+        report = collect(config, display=False)
+    assert (report.collected, report.errors["engine_lost"]) == (4, 1)
+    of_this = ("lossy", "0")
+
+    def expired(found: Told) -> bool:
+        return found["ray_ftrl_rollout_leases_expired_total"] == {of_this: 4}
+
+    found = told_until(ray, expired)
+    assert expired(found), "three that it played, and one that waited at it"
+    assert found["ray_ftrl_rollout_engines_lost_total"] == {of_this: 1}
+    (line,) = [line for line in caplog.messages if "played again" in line]
+    assert line.startswith(
+        "run lossy, iteration 0: 4 episodes are played again (row of the task/sample: 0/0 0/1 1/0 1/1)"
+    )
 
 
 def test_an_episode_that_failed_through_a_fault_of_ours_is_logged_with_all_that_names_it(
@@ -286,6 +347,47 @@ def test_a_trainer_tells_the_step_its_tokens_and_its_reward_under_each_profile(r
     assert found["ray_ftrl_training_tokens_total"] == {("r",): 7}
     assert found["ray_ftrl_training_step"] == {("r",): 7}
     assert found["ray_ftrl_training_reward"] == {("r", STRICT.version): 0.25, ("r", REFERENCE.version): 0.5}
+
+
+@pytest.mark.e2e
+def test_a_response_that_a_fault_of_ours_kept_from_being_scored_is_logged_with_all_that_names_it(
+    ray: Any, collection: Collected, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftrl.training.reward_manager import StepRewardManager
+
+    class Failing:
+        async def run_async(self, calls: list[Call]) -> list[CallResult]:
+            return [CallResult("the machine is gone", CallStatus.INFRASTRUCTURE, 0.0) for _ in calls]
+
+    (trajectory, *_) = collection.store
+    call = trajectory.calls[0]
+    text = f'<tool_call>\n{{"name": "{call.name}", "arguments": {call.arguments}}}\n</tool_call>'
+    settings = {"metric": "solve_f1", "profile": "reference", "sandbox_workers": 1}
+    settings["environments"] = str(collection.folder / "tasks")
+    config = OmegaConf.create({"trainer": {"experiment_name": "r-iteration-1"}, "ftrl": settings})
+    manager = StepRewardManager(config, SimpleNamespace(decode=lambda tokens, **_: text), None)
+    monkeypatch.setattr(manager, "_sandbox", Failing())
+    row = {
+        **{"environment_id": trajectory.environment_id, "trajectory_id": trajectory.id, "step": 0, "session_id": 5},
+        **{"response_len": 1, "history": "[]", "unsolved": '{"a": ["b"]}', "solve_rate": 0.0},
+    }
+    item = SimpleNamespace(non_tensor_batch=row, batch={"responses": [7]})
+    with caplog.at_level(logging.WARNING), pytest.raises(Unscorable):
+        asyncio.run(manager.run_single([item]))
+    (line,) = [line for line in caplog.messages if "not scored" in line]
+    names = (
+        "run r-iteration-1",
+        f"task {trajectory.environment_id}",
+        f"trajectory {trajectory.id}",
+        "step 0",
+        "sample 5",
+    )
+    assert [name for name in names if name not in line] == []
+
+    def none_waits(found: Told) -> bool:
+        return found["ray_ftrl_training_being_scored"] == {("r-iteration-1",): 0}
+
+    assert none_waits(told_until(ray, none_waits, again=lambda: manager._note(0)))
 
 
 # The dashboard
