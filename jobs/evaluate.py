@@ -33,6 +33,7 @@ def evaluate(config: AnySuite) -> EvalResults | SuiteResults:
     given = {name: getattr(config, name) for name in config.model_fields_set}
     if config.suite == "ftrl-test":
         own = {name: value for name, value in given.items() if name in EvalConfig.model_fields and value is not None}
+        own["tasks"] = config.data
         results: EvalResults | SuiteResults = evaluation.evaluate(settings_from(EvalConfig, **own))
     else:
         results = evaluation.evaluate_suite(SuiteConfig(**given))

@@ -1,8 +1,9 @@
 """Our benchmarks as tasks of Inspect AI, which finds this module by the entry point ``inspect_ai``.
 
 ``inspect eval ftrl/ftrl_test --model openai/NAME -T path=ftrl_test.jsonl``; and ``ftrl/rotbench``, ``ftrl/toolhop``,
-``ftrl/tau_bench``, ``ftrl/bfcl``, ``ftrl/general``. Providers, retries, limits, cache, logs and viewer are Inspect's;
-episodes and scores are those of ``ftrl eval``. A fault of ours or the provider's is a sample's error, in no score.
+``ftrl/tau_bench``, ``ftrl/bfcl``, ``ftrl/general``. Without a path they play what ``ftrl eval fetch`` got. Providers,
+retries, limits, cache, logs and viewer are Inspect's; episodes and scores are those of ``ftrl eval``. A fault of ours
+or the provider's is a sample's error, in no score.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import grouped, mean, stderr
 
 from ftrl.errors import InputError
-from ftrl.evaluation.general.suite import BUILT_IN
+from ftrl.evaluation.fetching import fetched
 from ftrl.evaluation.inspect_playing import chat_messages, episode, opened, score
 from ftrl.evaluation.suite import Sample
 from ftrl.evaluation.tau_bench import MODES
@@ -30,11 +31,11 @@ Shown = Callable[[Any], tuple[Any, Any]]
 
 
 @task
-def ftrl_test(path: str, profile: str = "reference", max_turns: int = 20) -> Task:
+def ftrl_test(path: str | None = None, profile: str = "reference", max_turns: int = 20) -> Task:
     """Precision, recall and F1 of the calls, over all tasks and by scenario.
 
     Args:
-        path: an environment store, or a file in the published format.
+        path: an environment store, or a file in the published format; what was fetched if left out.
         profile: scoring profile: reference or strict.
         max_turns: assistant turns at most.
     """
@@ -48,11 +49,11 @@ def ftrl_test(path: str, profile: str = "reference", max_turns: int = 20) -> Tas
 
 
 @task
-def rotbench(path: str) -> Task:
+def rotbench(path: str | None = None) -> Task:
     """Tools, parameters and values under noisy names, by noise.
 
     Args:
-        path: RoTBench's folder Data, or one of its files.
+        path: RoTBench's folder Data, or one of its files; what was fetched if left out.
     """
     return _task(
         "rotbench",
@@ -64,11 +65,11 @@ def rotbench(path: str) -> Task:
 
 
 @task
-def toolhop(path: str, scenario: str = "mandatory", max_turns: int | None = None) -> Task:
+def toolhop(path: str | None = None, scenario: str = "mandatory", max_turns: int | None = None) -> Task:
     """Questions that need several tools in turn.
 
     Args:
-        path: ToolHop.json, or the same rows as JSONL.
+        path: ToolHop.json, or the same rows as JSONL; what was fetched if left out.
         scenario: direct, mandatory or free.
         max_turns: assistant turns at most; as published if left out.
     """
@@ -78,7 +79,7 @@ def toolhop(path: str, scenario: str = "mandatory", max_turns: int | None = None
 
 @task
 def tau_bench(
-    path: str,
+    path: str | None = None,
     user_model: str | None = None,
     mode: str = "official",
     domains: str | list[str] = "airline,retail",
@@ -88,7 +89,7 @@ def tau_bench(
     """Serving simulated customers, by domain.
 
     Args:
-        path: tau-bench.jsonl, or the folder that it is in.
+        path: tau-bench.jsonl, or the folder that it is in; what was fetched if left out.
         user_model: who plays the customers; or say it with ``--model-role user=…``.
         mode: official or ftrl.
         domains: airline, retail or both.
@@ -112,11 +113,11 @@ def tau_bench(
 
 
 @task
-def bfcl(path: str, categories: str | list[str] = "non_live,multi_turn") -> Task:
+def bfcl(path: str | None = None, categories: str | list[str] = "non_live,multi_turn") -> Task:
     """The Berkeley leaderboard's single-turn and multi-turn categories, by category.
 
     Args:
-        path: the package bfcl_eval, unpacked, or the folder that it lies in.
+        path: the package bfcl_eval, unpacked, or the folder that it lies in; what was fetched if left out.
         categories: non_live, multi_turn, or some of their categories.
     """
     wanted = categories.split(",") if isinstance(categories, str) else list(categories)
@@ -132,10 +133,11 @@ def bfcl(path: str, categories: str | list[str] = "non_live,multi_turn") -> Task
 @task
 def general() -> Task:
     """Arithmetic and reading without tools, by part."""
-    return _task("general", BUILT_IN, {}, lambda of: (of.question, list(of.answers)), by="part")
+    return _task("general", None, {}, lambda of: (of.question, list(of.answers)), by="part")
 
 
-def _task(suite: str, path: str, options: dict[str, Any], shown: Shown, *, by: str | None = None) -> Task:
+def _task(suite: str, given: str | None, options: dict[str, Any], shown: Shown, *, by: str | None = None) -> Task:
+    path = given or fetched(suite)
     chosen, samples = opened(suite, path, json.dumps(options))
     metrics: list[Any] = [mean(), stderr()]
     if by is not None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ftrl.commands.evaluate import group
 from ftrl.errors import FtrlError, InputError
-from ftrl.evaluation import RoTBench, SuiteConfig, TauBench, fetching
+from ftrl.evaluation import RoTBench, SuiteConfig, TauBench, fetching, inspect_tasks
 from ftrl.evaluation.bfcl import official
 from ftrl.evaluation.bfcl.data import CATEGORIES
 from ftrl.evaluation.fetching import GITHUB, Published, fetch, fetched, published_files
@@ -96,6 +96,7 @@ def test_the_published_rotbench_is_fetched_and_found_by_the_suite(shared: Path, 
     assert (got.files, got.came, got.data) == (10, 10, str(cache / "rotbench"))
     config = SuiteConfig(suite="rotbench", model="openai/x", out="out")
     assert len(RoTBench().load(config.data)) == len(RoTBench().load(str(shared / "data" / "rotbench")))
+    assert len(inspect_tasks.rotbench().dataset) == len(RoTBench().load(config.data))
 
 
 def test_the_published_tau_bench_is_fetched_and_found_by_the_suite(shared: Path, raw: RawServer, cache: Path) -> None:

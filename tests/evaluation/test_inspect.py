@@ -309,4 +309,4 @@ def test_missing_data_is_told_by_inspect_too(installed: dict[str, str], tmp_path
     command += ["-T", f"path={tmp_path / 'none'}", "--log-dir", str(tmp_path / "logs")]
     done = subprocess.run(command, env=installed, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "there is no RoTBench data here; clone the repository" in " ".join((done.stdout + done.stderr).split())
+    assert "there is no RoTBench data here; `ftrl eval fetch rotbench`" in " ".join((done.stdout + done.stderr).split())
