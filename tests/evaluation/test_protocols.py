@@ -71,7 +71,8 @@ def solved(results: SuiteResults, episodes: list[Episode]) -> None:
     """It is the episode that ``TURNS`` make, whoever asked for them."""
     assert {name: figure.mean for name, figure in results.metrics.items()} == {"ftrl": 1, "official": 1, "strict": 1}
     usage = results.usage["model"]
-    assert (usage.input, usage.output, usage.usd) == (300, 30, pytest.approx((300 * 1.0 + 30 * 10.0) / 1e6))
+    assert (usage.input, usage.output) == (300, 30)
+    assert usage.usd == pytest.approx((300 * 1.0 + 30 * 10.0) / 1e6)
     (episode,) = episodes
     transcript = episode.transcript
     assert [message["role"] for message in transcript.messages] == [

@@ -94,7 +94,7 @@ def test_a_fault_of_ours_is_listed_and_tried_again_while_the_rest_is_not_played_
     played = play(data, first, one_sandbox, tmp_path / "out")
     assert played.not_run == {("first/heavy/1", 0): "the engine hiccuped"}
     results = open_run(str(tmp_path / "out")).results
-    assert results.not_run == {"first/heavy/1/0": "the engine hiccuped"}  # type: ignore[union-attr]
+    assert results.not_run == {"first/heavy/1/0": "the engine hiccuped"}
     assert results.metrics["ftrl_cf"].tasks == 3  # type: ignore[union-attr]
     second = Waiter(dict.fromkeys("abcd", RIGHT))
     again = play(data, second, one_sandbox, tmp_path / "out")
