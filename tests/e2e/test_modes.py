@@ -58,7 +58,7 @@ def test_it_trains(made: Path, algorithm: str, mode: str, metric: str, profile: 
             "tokens_per_gpu": 4096,
             "learning_rate": 1e-3,
             "credit": credit,
-            "kl_loss": 0,
+            "kl_loss": 0.001 if mode == "step" else 0,  # with a reference model, and without
             "max_steps": STEPS,
             "save_every": STEPS,
         },

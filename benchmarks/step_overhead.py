@@ -1,0 +1,207 @@
+"""What our stream and our reward add to the time of a training step, next to bare verl.
+
+    python benchmarks/step_overhead.py [--steps 12] [--turns 2]
+
+The tiny policy trains on this machine's CPU with a learning rate of zero, so that it samples alike from the first step
+to the last: by ``ftrl``'s trainer, which reads prompts from its stream and has every response's calls made in the
+sandbox and scored under both profiles; and by verl's own, with its data loader over a list in memory of the same
+prompts, its naive reward manager, and a reward that is always the same. All else is equal: the engine, the agent loop
+that takes token ids, the settings, and how often finished groups are looked for. They take turns. What counts is the
+median of the seconds that a step takes for a token (a token more or less is chance), its first steps left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from figures import figure
+from training_stream import fill, play
+
+from ftrl.environments import EnvironmentStore
+from ftrl.quickstart.run import MAX_TURNS, PROFILE, PROMPT_TOKENS, RESPONSE_TOKENS
+from ftrl.ray_session import ray_session
+from ftrl.synthesis import SynthesisConfig, synthesize
+from ftrl.tiny_policy import tiny_policy
+from ftrl.training.config import CollectConfig, HardwareConfig, OptimConfig, RewardConfig, TrainConfig
+from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
+from ftrl.training.prompt_files import PromptFiles
+from ftrl.training.runner import TrainerActor, watched
+from ftrl.training.snapshot_rows import StreamSettings
+from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.stream import PromptStream, prepare
+from ftrl.training.verl_config import set_all, verl_config
+
+TASKS, BATCH, SAMPLES = 100, 8, 8
+WARMING_UP = 2
+"""Steps that are left out."""
+
+CONSTANT = "def compute_score(**_):\n    return 1.0\n"
+
+
+class BareActor:
+    """Ray actor that holds verl's own trainer, as ``TrainerActor`` holds ours."""
+
+    def run(self, config: Any, rows: list[dict[str, Any]], total_steps: int, log: Any, place: str) -> None:
+        import numpy as np
+        import transfer_queue as tq
+        from omegaconf import OmegaConf
+        from torchdata.stateful_dataloader import StatefulDataLoader
+        from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+        from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+        from verl.utils.dataset.rl_dataset import collate_fn
+
+        from ftrl.training.trainer import POLL_SECONDS
+
+        class BareTrainer(PPOTrainerSync):  # type: ignore[misc]
+            def _build_replay_buffer(self) -> Any:
+                buffer = super()._build_replay_buffer()
+                buffer.poll_interval = POLL_SECONDS
+                return buffer
+
+            def _init_dataloader(self) -> None:
+                self.train_dataloader = StatefulDataLoader(rows, BATCH, drop_last=True, collate_fn=collate_fn)
+                self.train_dataloader_it = self.val_dataloader = None
+                self.total_training_steps = self.steps_per_epoch = total_steps
+
+            def _compute_metrics(
+                self, batch: Any, metrics: Any, timing_raw: Any, global_steps: int, epoch: int
+            ) -> None:
+                super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
+                numbers = {name: float(value) for name, value in metrics.items() if np.isscalar(value)}
+                log.add.remote(global_steps, total_steps, numbers)
+
+        OmegaConf.resolve(config)
+        tq.init(config.transfer_queue)
+        trainer = BareTrainer(config)
+        trainer.init()
+        loops = AgentLoopManagerTQ.create(
+            config=config,
+            llm_client=trainer.get_llm_client(),
+            teacher_client=None,
+            reward_loop_worker_handles=trainer.get_reward_handles(),
+        )
+        trainer.fit(loops)
+
+
+def recipe(folder: str, steps: int) -> TrainConfig:
+    """The quickstart's settings, but for a learning rate of zero and groups that stay as they are."""
+    return TrainConfig(
+        model=f"{folder}/model",
+        tasks=f"{folder}/tasks",
+        out=f"{folder}/run",
+        iterations=1,
+        collect=CollectConfig(max_turns=MAX_TURNS),
+        reward=RewardConfig(workers=1, profile=PROFILE),
+        optim=OptimConfig(
+            batch_size=BATCH,
+            mini_batch_size=BATCH,
+            samples_per_prompt=SAMPLES,
+            max_prompt_tokens=PROMPT_TOKENS,
+            max_response_tokens=RESPONSE_TOKENS,
+            tokens_per_gpu=4096,
+            learning_rate=0.0,
+            kl_loss=0.0,
+            max_steps=steps,
+            save_every=10 * steps,
+        ),
+        hardware=HardwareConfig(device="cpu"),
+        verl={"algorithm.rollout_correction.bypass_mode": True},
+    )
+
+
+def make_prompts(folder: str) -> None:
+    """Snapshots of golden episodes, as a training run has them."""
+    settings = StreamSettings(
+        trajectories=f"{folder}/rollouts",
+        iteration=1,
+        environments=f"{folder}/tasks",
+        model=f"{folder}/model",
+        max_prompt_tokens=PROMPT_TOKENS,
+        thinking=False,
+        seed=1,
+    )
+    with ray_session():
+        prepare(settings, PromptFiles(Path(folder) / "prompts"))
+
+
+def trained(folder: str, steps: int, turn: int, bare: bool) -> list[float]:
+    """Train, in a process and a Ray of its own; the seconds a token of each step."""
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the actors cannot import it
+    config = recipe(folder, steps)
+    out = Path(folder) / f"{'bare' if bare else 'ours'}-{turn}"
+    out.mkdir()
+    composed = verl_config(
+        config, model=config.model, environments=config.tasks, checkpoints=str(out / "checkpoints"), name=out.name
+    )
+    set_all(composed, {"trainer.logger": ["console"]})
+    prompts = PromptFiles(Path(folder) / "prompts")
+    actor: type = TrainerActor
+    arguments: tuple[Any, ...] = (composed, PromptStream(prompts, BATCH), StepMetrics(out / "order.jsonl"), steps)
+    if bare:
+        constant = Path(folder) / "constant.py"
+        constant.write_text(CONSTANT)
+        set_all(
+            composed,
+            {
+                "reward.reward_manager.source": "register",
+                "reward.reward_manager.name": "naive",
+                "reward.custom_reward_function.path": str(constant),
+            },
+        )
+        rows = [row for table in prompts.read() for row in table.to_pylist()]
+        for number, row in enumerate(rows):
+            row.update(raw_prompt=row["trajectory_id"], index=number, reward_model={"ground_truth": ""})
+        actor, arguments = BareActor, (composed, rows, steps)
+    taken: list[float] = []
+
+    def note(step: int, total: int, values: Mapping[str, float]) -> None:
+        taken.append(values["timing_s/step"] / values["perf/total_num_tokens"])
+
+    with ray_session(logical_resources(config.hardware)):
+        watched(
+            actor,
+            arguments,
+            env_vars={**process_environment(config.hardware), "TENSORBOARD_DIR": str(out)},
+            resources=trainer_resources(config.hardware),
+            step_timeout=20,
+            on_step=note,
+        )
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--turns", type=int, default=2, help="runs of each")
+    options = parser.parse_args()
+    found: dict[bool, list[float]] = {False: [], True: []}
+    with tempfile.TemporaryDirectory() as folder:
+        synthesize(SynthesisConfig.model_validate({"out": f"{folder}/tasks", "count": TASKS}))
+        tiny_policy(f"{folder}/model")
+        played = play(EnvironmentStore.open(f"{folder}/tasks"))
+        fill(f"{folder}/rollouts", played, 1)
+        for turn in range(options.turns):
+            for bare in (True, False):
+                with get_context("spawn").Pool(1) as pool:
+                    if not (Path(folder) / "prompts").exists():
+                        pool.apply(make_prompts, (folder,))
+                    taken = pool.apply(trained, (folder, options.steps, turn, bare))
+                found[bare] += taken[WARMING_UP:]
+                print(json.dumps({"bare": bare, "ms_a_token": [round(1e3 * one, 3) for one in taken]}), flush=True)
+    ours, bare_verl = statistics.median(found[False]), statistics.median(found[True])
+    print(f"a step takes {ours / bare_verl:.3f} times what it takes with bare verl")
+    figure("what stream and reward add to a step, of bare verl's", 100 * (ours / bare_verl - 1), " %", "<= 3")
+
+
+if __name__ == "__main__":
+    main()
