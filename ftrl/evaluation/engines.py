@@ -72,8 +72,12 @@ class TurnWorker(RolloutWorker):
         """The log-probability of texts (natural logarithm, the first token of each left out), and of how many tokens.
 
         What of a text does not fit the model's context is left out.
+
+        Raises:
+            EngineLost: the engine died.
         """
         from vllm import SamplingParams, TokensPrompt
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         policy = self._policy
         assert policy is not None
@@ -81,7 +85,10 @@ class TurnWorker(RolloutWorker):
         for text in texts:
             ids = tokenise(policy.tokenizer, text)[: policy.max_model_len - 1]
             prompt, asked = TokensPrompt(prompt_token_ids=ids), SamplingParams(max_tokens=1, prompt_logprobs=0)
-            outputs = [output async for output in policy.engine.generate(prompt, asked, uuid.uuid4().hex)]
+            try:
+                outputs = [output async for output in policy.engine.generate(prompt, asked, uuid.uuid4().hex)]
+            except (EngineDeadError, EngineGenerateError) as error:
+                raise EngineLost("the engine's process died") from error
             found = outputs[-1].prompt_logprobs[1:]
             total += sum(step[token].logprob for step, token in zip(found, ids[1:], strict=True))
             tokens += len(found)
@@ -141,18 +148,23 @@ class EnginePolicy:
         return _RemoteConversation(self, seat, (tuple(tools), settings, seed))
 
     async def likelihood(self, texts: Sequence[str]) -> tuple[float, int]:
-        """The log-probability of texts, and of how many tokens; see ``TurnWorker``.
+        """The log-probability of texts, and of how many tokens; see ``TurnWorker``. An engine that dies is replaced.
 
         Raises:
-            EngineFault: the engine died.
+            FtrlError: engines die again and again.
         """
         from ray.exceptions import RayActorError
 
-        try:
-            found: tuple[float, int] = await _result(self._seats[0].actor.likelihood.remote(list(texts)))
-        except RayActorError as error:
-            raise EngineFault("the engine died while it read the texts; run the command again") from error
-        return found
+        seat = self._seats[0]
+        while True:
+            actor = seat.actor
+            try:
+                found: tuple[float, int] = await _result(actor.likelihood.remote(list(texts)))
+            except (EngineLost, RayActorError) as error:
+                await self.lost(seat, actor, _first_line(error))
+            else:
+                seat.deaths = 0
+                return found
 
     async def lost(self, seat: _Seat, actor: Any, why: str) -> None:
         """Put a new worker in the place of one that died, unless somebody has already.
@@ -229,7 +241,7 @@ class _RemoteConversation:
                 self._actor.turn.remote(self._name, self._opening, list(messages), most_tokens)
             )
         except (EngineLost, RayActorError) as error:
-            why = str(error).strip().partition("\n")[0]
+            why = _first_line(error)
             await self._policy.lost(self._seat, self._actor, why)
             # What the worker remembered of this conversation is gone with it.
             raise EngineFault(f"the engine died in the middle of the episode: {why}") from error
@@ -241,6 +253,10 @@ def _forget(seat: _Seat, actor: Any, name: str) -> None:
     seat.conversations -= 1
     if seat.actor is actor:
         actor.forget.remote(name)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 async def _result(reference: Any) -> Any:

@@ -84,7 +84,7 @@ class EpisodeAgentLoop(AgentLoopBase):  # type: ignore[misc]
         ledger = TurnLedger(_sandbox(self.config.ftrl.sandbox_workers), task, settings)
         played = await run_episode(task.environment, task.sources, engine, ledger, settings, EpisodeKey(run="training"))
         if played.status is TrajectoryStatus.INFRASTRUCTURE:
-            raise Unscorable(played.error or "the episode failed")
+            raise Unscorable(f"task {task.environment.id}: {played.error or 'the episode failed'}")
         profiles = [profile.name for profile in profiles_from(profile_named(settings.profile))]
         figures = episode_figures(played, self.config.ftrl.metric, profiles)
         by_turn = self.config.ftrl.credit == "turn"

@@ -39,7 +39,7 @@ def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_p
     model, out, log = tmp_path / "model", tmp_path / "out", tmp_path / "log"
     init_tiny(model)
     command = [sys.executable, "-m", "ftrl.cli", "eval", "general", "--model", str(model), "--out", str(out), "--json"]
-    command += ["--in-flight", "2", "--max-response-tokens", "40", "--limit", "24"]
+    command += ["--in-flight", "2", "--max-response-tokens", "150", "--limit", "24"]
     with tempfile.TemporaryDirectory(prefix="ray") as ray_folder, log.open("w") as stderr:
         environment = {**os.environ, "RAY_TMPDIR": ray_folder, "PYTHONUNBUFFERED": "1"}
         environment.pop("RAY_ADDRESS", None)

@@ -88,7 +88,7 @@ def test_a_job_evaluates_any_suite(server: ChatServer, tmp_path: Path) -> None:
     config.write_text(json.dumps({**settings, "out": str(tmp_path / "out"), "limit": 6}))
     stopped = subprocess.run(command, capture_output=True, text=True, check=False)
     assert stopped.returncode == 1
-    assert "1 episodes were not played and are in no figure" in stopped.stderr
+    assert "1 of 6 episodes were not played and are in no figure" in stopped.stderr
     config.write_text(json.dumps({"model": LEAN, "out": str(tmp_path / "out")}))
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (refused.returncode, "field 'tasks'" in refused.stderr) == (2, True)
