@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -90,5 +91,6 @@ def test_a_job_evaluates_any_suite(server: ChatServer, tmp_path: Path) -> None:
     assert stopped.returncode == 1
     assert "1 of 6 episodes were not played and are in no figure" in stopped.stderr
     config.write_text(json.dumps({"model": LEAN, "out": str(tmp_path / "out")}))
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (refused.returncode, "field 'tasks'" in refused.stderr) == (2, True)
+    nowhere = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, env=nowhere)
+    assert (refused.returncode, "`ftrl eval fetch ftrl-test` gets it" in refused.stderr) == (2, True)
