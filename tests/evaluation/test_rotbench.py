@@ -128,7 +128,7 @@ def test_a_turn_is_played_without_tools_beside_the_system_message_and_scored(
 
 
 def test_missing_data_is_refused_with_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="clone the repository"):
+    with pytest.raises(InputError, match="`ftrl eval fetch rotbench` gets it"):
         RoTBench().load(str(tmp_path))
 
 

@@ -162,7 +162,7 @@ def test_a_broken_row_is_refused_with_file_row_and_field(file: Path, changes: di
 
 
 def test_a_missing_file_is_refused_with_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="download the file"):
+    with pytest.raises(InputError, match="`ftrl eval fetch toolhop` gets it"):
         ToolHop().load(str(tmp_path / "ToolHop.json"))
 
 
