@@ -45,10 +45,12 @@ def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_p
         environment.pop("RAY_ADDRESS", None)
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
         deadline = time.monotonic() + WAIT_SECONDS
-        while "general: " not in log.read_text() and time.monotonic() < deadline:
+        # Some episodes are finished, most are not.
+        while "general: " not in log.read_text() or not (found := engines(run.pid)):
             assert run.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
-        (engine,) = engines(run.pid)
+        (engine,) = found
         os.kill(engine, signal.SIGKILL)
         printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 0, log.read_text()
