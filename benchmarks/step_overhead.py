@@ -33,7 +33,7 @@ from ftrl.tiny_policy import tiny_policy
 from ftrl.training.config import CollectConfig, HardwareConfig, OptimConfig, RewardConfig, TrainConfig
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
 from ftrl.training.prompt_files import PromptFiles
-from ftrl.training.runner import TrainerActor, watched
+from ftrl.training.runner import TrainerActor, fit, watched
 from ftrl.training.snapshot_rows import StreamSettings
 from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.stream import PromptStream, prepare
@@ -51,10 +51,7 @@ class BareActor:
 
     def run(self, config: Any, rows: list[dict[str, Any]], total_steps: int, log: Any, place: str) -> None:
         import numpy as np
-        import transfer_queue as tq
-        from omegaconf import OmegaConf
         from torchdata.stateful_dataloader import StatefulDataLoader
-        from verl.trainer.ppo.v1 import AgentLoopManagerTQ
         from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
         from verl.utils.dataset.rl_dataset import collate_fn
 
@@ -78,17 +75,7 @@ class BareActor:
                 numbers = {name: float(value) for name, value in metrics.items() if np.isscalar(value)}
                 log.add.remote(global_steps, total_steps, numbers)
 
-        OmegaConf.resolve(config)
-        tq.init(config.transfer_queue)
-        trainer = BareTrainer(config)
-        trainer.init()
-        loops = AgentLoopManagerTQ.create(
-            config=config,
-            llm_client=trainer.get_llm_client(),
-            teacher_client=None,
-            reward_loop_worker_handles=trainer.get_reward_handles(),
-        )
-        trainer.fit(loops)
+        fit(config, lambda: BareTrainer(config))
 
 
 def recipe(folder: str, steps: int) -> TrainConfig:

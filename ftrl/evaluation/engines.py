@@ -26,7 +26,14 @@ from ftrl.rollouts import (
     Generation,
     PolicyIdentity,
 )
-from ftrl.rollouts.fleet import IN_FLIGHT_CPU, IN_FLIGHT_GPU, MOST_DEATHS_IN_A_ROW, STOP_SECONDS, vllm_runs_on_cpu
+from ftrl.rollouts.fleet import (
+    IN_FLIGHT_CPU,
+    IN_FLIGHT_GPU,
+    MOST_DEATHS_IN_A_ROW,
+    STOP_SECONDS,
+    first_line,
+    vllm_runs_on_cpu,
+)
 from ftrl.rollouts.prompts import tokenise
 from ftrl.rollouts.worker import RolloutWorker
 
@@ -74,22 +81,17 @@ class TurnWorker(RolloutWorker):
         What of a text does not fit the model's context is left out.
 
         Raises:
-            EngineLost: the engine died.
+            EngineFault, EngineLost: as of any policy.
         """
-        from vllm import SamplingParams, TokensPrompt
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        from vllm import SamplingParams
 
         policy = self._policy
         assert policy is not None
         total, tokens = 0.0, 0
         for text in texts:
             ids = tokenise(policy.tokenizer, text)[: policy.max_model_len - 1]
-            prompt, asked = TokensPrompt(prompt_token_ids=ids), SamplingParams(max_tokens=1, prompt_logprobs=0)
-            try:
-                outputs = [output async for output in policy.engine.generate(prompt, asked, uuid.uuid4().hex)]
-            except (EngineDeadError, EngineGenerateError) as error:
-                raise EngineLost("the engine's process died") from error
-            found = outputs[-1].prompt_logprobs[1:]
+            output = await policy.answer(ids, SamplingParams(max_tokens=1, prompt_logprobs=0))
+            found = output.prompt_logprobs[1:]
             total += sum(step[token].logprob for step, token in zip(found, ids[1:], strict=True))
             tokens += len(found)
         return total, tokens
@@ -161,7 +163,7 @@ class EnginePolicy:
             try:
                 found: tuple[float, int] = await _result(actor.likelihood.remote(list(texts)))
             except (EngineLost, RayActorError) as error:
-                await self.lost(seat, actor, _first_line(error))
+                await self.lost(seat, actor, first_line(str(error)))
             else:
                 seat.deaths = 0
                 return found
@@ -241,7 +243,7 @@ class _RemoteConversation:
                 self._actor.turn.remote(self._name, self._opening, list(messages), most_tokens)
             )
         except (EngineLost, RayActorError) as error:
-            why = _first_line(error)
+            why = first_line(str(error))
             await self._policy.lost(self._seat, self._actor, why)
             # What the worker remembered of this conversation is gone with it.
             raise EngineFault(f"the engine died in the middle of the episode: {why}") from error
@@ -253,10 +255,6 @@ def _forget(seat: _Seat, actor: Any, name: str) -> None:
     seat.conversations -= 1
     if seat.actor is actor:
         actor.forget.remote(name)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
 
 
 async def _result(reference: Any) -> Any:

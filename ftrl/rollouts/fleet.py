@@ -204,7 +204,7 @@ class Fleet:
 
     def _lost(self, seat: _Seat, why: str) -> None:
         """Take the worker's leases back and put a new worker in its place."""
-        self._events.engine_lost(seat.leases.values(), _first_line(why))
+        self._events.engine_lost(seat.leases.values(), first_line(why))
         self._queue.extendleft(reversed(seat.leases.values()))
         seat.leases.clear()
         self._ray.kill(seat.actor)
@@ -212,7 +212,7 @@ class Fleet:
         if seat.deaths >= MOST_DEATHS_IN_A_ROW:
             seat.actor = None
             raise FtrlError(
-                f"an engine died {seat.deaths} times without finishing an episode ({_first_line(why)}); what was "
+                f"an engine died {seat.deaths} times without finishing an episode ({first_line(why)}); what was "
                 "finished is kept: free memory or lower episodes_in_flight, then go on with --resume"
             )
         self._start(seat)
@@ -247,5 +247,6 @@ class Fleet:
             )
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """Of an error's text, what it begins with: the rest is an account of where it happened."""
     return text.strip().partition("\n")[0]

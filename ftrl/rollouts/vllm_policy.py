@@ -71,9 +71,8 @@ class VllmPolicy(TokenPolicy):
 
     async def sample(self, prompt: list[int], limit: int, settings: EpisodeSettings, seed: int | None) -> Sampled:
         """One turn of at most ``limit`` tokens."""
-        from vllm import SamplingParams, TokensPrompt
+        from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         parameters = SamplingParams(
             temperature=settings.temperature,
@@ -83,9 +82,31 @@ class VllmPolicy(TokenPolicy):
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
+        completion = (await self.answer(prompt, parameters)).outputs[0]
+        ids = tuple(completion.token_ids)
+        return Sampled(
+            token_ids=ids,
+            logprobs=tuple(step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)),
+            finish_reason=str(completion.finish_reason),
+        )
+
+    async def answer(self, prompt: list[int], parameters: Any) -> Any:
+        """vLLM's last output for a prompt.
+
+        Args:
+            prompt: token ids.
+            parameters: vLLM's ``SamplingParams``.
+
+        Raises:
+            EngineFault: the engine failed at this and goes on.
+            EngineLost: it died.
+        """
+        from vllm import TokensPrompt
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
         try:
             request = self.engine.generate(TokensPrompt(prompt_token_ids=prompt), parameters, uuid.uuid4().hex)
-            outputs = [output async for output in request]  # one, whole: see output_kind
+            outputs = [output async for output in request]
         except (EngineDeadError, EngineGenerateError, asyncio.CancelledError) as error:
             if self.engine.errored or isinstance(error, EngineDeadError):
                 raise EngineLost("the engine's process died") from error
@@ -94,13 +115,7 @@ class VllmPolicy(TokenPolicy):
             raise EngineFault(f"the engine failed at this turn: {error.__cause__ or error}") from error
         if not outputs:
             raise EngineFault("the engine returned nothing for this turn")
-        completion = outputs[-1].outputs[0]
-        ids = tuple(completion.token_ids)
-        return Sampled(
-            token_ids=ids,
-            logprobs=tuple(step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)),
-            finish_reason=str(completion.finish_reason),
-        )
+        return outputs[-1]
 
     def stop(self) -> None:
         """Shut the engine down and wait until its processes are gone."""

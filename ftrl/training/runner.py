@@ -72,27 +72,37 @@ class TrainerActor:
             log: Ray actor that is told each step.
             place: what the names of the placement groups begin with.
         """
-        import transfer_queue as tq
-        from verl.trainer.ppo.v1 import AgentLoopManagerTQ
-        from verl.utils.logging_utils import configure_verl_logging
-
         from ftrl.training.trainer import StreamTrainer
 
-        configure_verl_logging()
-        OmegaConf.resolve(config)
-        tq.init(config.transfer_queue)
-        try:
-            trainer = StreamTrainer(config, stream, order, total_steps, log, place)
-            trainer.init()
-            loops = AgentLoopManagerTQ.create(
-                config=config,
-                llm_client=trainer.get_llm_client(),
-                teacher_client=None,
-                reward_loop_worker_handles=trainer.get_reward_handles(),
-            )
-            trainer.fit(loops)
-        finally:
-            tq.close()
+        fit(config, lambda: StreamTrainer(config, stream, order, total_steps, log, place))
+
+
+def fit(config: DictConfig, make_trainer: Callable[[], Any]) -> None:
+    """Have one of verl's trainers train in this process, with verl's agent loops and queue around it.
+
+    Args:
+        config: verl's configuration; its references are resolved in place.
+        make_trainer: makes the trainer, once the queue is there.
+    """
+    import transfer_queue as tq
+    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+    from verl.utils.logging_utils import configure_verl_logging
+
+    configure_verl_logging()
+    OmegaConf.resolve(config)
+    tq.init(config.transfer_queue)
+    try:
+        trainer = make_trainer()
+        trainer.init()
+        loops = AgentLoopManagerTQ.create(
+            config=config,
+            llm_client=trainer.get_llm_client(),
+            teacher_client=None,
+            reward_loop_worker_handles=trainer.get_reward_handles(),
+        )
+        trainer.fit(loops)
+    finally:
+        tq.close()
 
 
 def watched(
