@@ -5,6 +5,8 @@ Kept apart from ``cpu_platform``, which imports torch and verl: whoever only sta
 
 from __future__ import annotations
 
+import os
+
 from ftrl.ray_session import LogicalResources, logical_node
 from ftrl.training.config import HardwareConfig
 
@@ -35,7 +37,10 @@ VERL_ENVIRONMENT = {
 
 def process_environment(hardware: HardwareConfig) -> dict[str, str]:
     """Environment variables of the trainer and everything that it starts."""
-    return {**VERL_ENVIRONMENT, **(CPU_ENVIRONMENT if hardware.device == "cpu" else {})}
+    if hardware.device == "gpu":
+        return VERL_ENVIRONMENT
+    # Ray allows a worker one thread; the trainer and its engine take turns, so each may have the whole machine.
+    return {**VERL_ENVIRONMENT, **CPU_ENVIRONMENT, "OMP_NUM_THREADS": str(os.cpu_count() or 1)}
 
 
 def logical_resources(hardware: HardwareConfig) -> LogicalResources | None:
