@@ -250,5 +250,7 @@ def test_what_is_missing_is_named_last_with_the_file_and_the_exit_code_is_1(monk
     command.register(app)
     result = CliRunner().invoke(app, ["doctor", "--cluster", "run.yaml"])
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "run.yaml cannot run without: gpus")
+    layered = CliRunner().invoke(app, ["doctor", "--cluster", "recipe.yaml", "--cluster", "run.yaml"])
+    assert layered.stdout.splitlines()[-1] == "recipe.yaml + run.yaml cannot run without: gpus"
     as_json = CliRunner().invoke(app, ["doctor", "--cluster", "run.yaml", "--json"])
     assert '"name": "gpus"' in as_json.stdout

@@ -22,8 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     cluster: Annotated[
-        str | None,
-        typer.Option(metavar="CONFIG", help="Look at the running Ray cluster instead: can it run this job's file?"),
+        list[str] | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Look at the running Ray cluster instead: can it run this job's file? Given again, each is laid over "
+            "those before it.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as a JSON array.")] = False,
 ) -> None:
@@ -35,10 +39,10 @@ def doctor(
     """
     from ftrl.doctor import Check, examine
 
-    if cluster is not None:
+    if cluster:
         from ftrl.doctor.cluster import examine_cluster
 
-        checks, purpose = examine_cluster(cluster), cluster
+        checks, purpose = examine_cluster(cluster), " + ".join(cluster)
     else:
         checks, purpose = examine(), "ftrl quickstart"
     if as_json:

@@ -54,14 +54,14 @@ class Node:
         return int(self.resources.get("GPU", 0))
 
 
-def examine_cluster(config: str) -> list[Check]:
+def examine_cluster(config: str | Sequence[str]) -> list[Check]:
     """Every check of the running cluster against a run's configuration; ``missing`` ones keep it from running.
 
     Args:
-        config: the run's file, as jobs take it.
+        config: the run's file, as jobs take it; or several, each laid over those before it.
 
     Raises:
-        InputError: the file is not as it should be.
+        InputError: a file is not as it should be.
         FtrlError: there is no cluster, or it lets nobody in.
     """
     needs = read_needs(config)
