@@ -31,6 +31,12 @@ ParserOption = Annotated[
 ]
 LimitOption = Annotated[int | None, typer.Option(help="Only the first so many tasks.")]
 EnginesOption = Annotated[int, typer.Option(help="vLLM engines side by side, each with its own copy of the model.")]
+LeastEnginesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Begin when the cluster has room for so many engines; the others join when it has room for them."
+    ),
+]
 TensorOption = Annotated[int, typer.Option("--tensor-parallel", help="GPUs that share one copy of the model.")]
 ContextOption = Annotated[
     int | None, typer.Option("--max-model-len", help="Context in tokens; the model's own if left out.")
@@ -38,6 +44,12 @@ ContextOption = Annotated[
 InFlightOption = Annotated[
     int | None,
     typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, else 32."),
+]
+HangOption = Annotated[
+    float,
+    typer.Option(
+        "--hang-seconds", help="An engine that gives no sign of life for so long is taken for hung, and replaced."
+    ),
 ]
 BudgetOption = Annotated[
     float | None,
@@ -76,6 +88,7 @@ EVALUATION: Mapping[str, tuple[Any, Any]] = {
     "tensor_parallel": (TensorOption, 1),
     "max_model_len": (ContextOption, None),
     "in_flight": (InFlightOption, None),
+    "hang_seconds": (HangOption, 300.0),
     "base_url": (AddressOption, None),
     "price": (PriceOption, None),
     "budget_usd": (BudgetOption, None),
@@ -123,8 +136,10 @@ def playing(
     tensor_parallel: int,
     max_model_len: int | None,
     in_flight: int | None,
+    hang_seconds: float,
     base_url: str | None,
     price: str | None,
+    least_engines: int | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """Settings of episodes, engines and providers, as the configurations of rollouts and evaluations take them.
@@ -153,6 +168,8 @@ def playing(
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
             episodes_in_flight=in_flight,
+            least_engines=least_engines,
+            hang_seconds=hang_seconds,
         ),
         "provider": settings_from(
             ProviderSettings, base_url=base_url, price_input=price_input, price_output=price_output

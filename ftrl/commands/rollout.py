@@ -11,8 +11,10 @@ from ftrl.commands.playing import (
     BudgetOption,
     ContextOption,
     EnginesOption,
+    HangOption,
     InFlightOption,
     JsonOption,
+    LeastEnginesOption,
     LimitOption,
     MaxTurnsOption,
     ModelOption,
@@ -51,6 +53,8 @@ def rollout(
     tensor_parallel: TensorOption = 1,
     max_model_len: ContextOption = None,
     in_flight: InFlightOption = None,
+    least_engines: LeastEnginesOption = None,
+    hang_seconds: HangOption = 300.0,
     profile: Annotated[str, typer.Option(help="Scoring profile that reads the calls: reference or strict.")] = (
         "reference"
     ),
@@ -99,6 +103,8 @@ def rollout(
             tensor_parallel=tensor_parallel,
             max_model_len=max_model_len,
             in_flight=in_flight,
+            least_engines=least_engines,
+            hang_seconds=hang_seconds,
             base_url=base_url,
             price=price,
             profile=profile,

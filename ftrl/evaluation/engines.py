@@ -35,6 +35,7 @@ from ftrl.rollouts.fleet import (
     vllm_runs_on_cpu,
 )
 from ftrl.rollouts.prompts import tokenise
+from ftrl.rollouts.pulse import PULSE_SECONDS, no_answer
 from ftrl.rollouts.worker import RolloutWorker
 
 Opening = tuple[tuple[Mapping[str, Any], ...], EpisodeSettings, "int | None"]
@@ -127,6 +128,8 @@ class EnginePolicy:
         self._cpu = vllm_runs_on_cpu()
         self._in_flight = places_of_engine(config)
         self._seats: list[_Seat] = []
+        self._looking: list[asyncio.Task[None]] = []
+        self._broken: FtrlError | None = None
 
     async def __aenter__(self) -> EnginePolicy:
         self._check_room()
@@ -136,6 +139,7 @@ class EnginePolicy:
         except BaseException:
             await self._stop()
             raise
+        self._looking = [asyncio.create_task(self._look_after(seat)) for seat in self._seats]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -144,7 +148,13 @@ class EnginePolicy:
     def converse(
         self, tools: Sequence[Mapping[str, Any]], settings: EpisodeSettings, seed: int | None = None
     ) -> Conversation:
-        """A new conversation, on the engine that has the fewest."""
+        """A new conversation, on the engine that has the fewest.
+
+        Raises:
+            FtrlError: an engine died again and again while nobody waited for it.
+        """
+        if self._broken is not None:
+            raise self._broken
         seat = min(self._seats, key=lambda one: one.conversations)
         seat.conversations += 1
         return _RemoteConversation(self, seat, (tuple(tools), settings, seed))
@@ -187,6 +197,27 @@ class EnginePolicy:
                 )
             await self._start(seat)
 
+    async def _look_after(self, seat: _Seat) -> None:
+        """Ask an engine now and then how it is; one that does not answer for too long is replaced."""
+        from ray.exceptions import RayActorError
+
+        patience = self._config.engine.hang_seconds
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            async with seat.starting:
+                actor = seat.actor
+            if actor is None:
+                return
+            try:
+                await asyncio.wait_for(_result(actor.pulse.remote()), patience)
+            except (EngineLost, RayActorError, asyncio.TimeoutError) as error:
+                hung = isinstance(error, asyncio.TimeoutError)
+                try:
+                    await self.lost(seat, actor, no_answer(patience) if hung else first_line(str(error)))
+                except FtrlError as broken:
+                    self._broken = broken
+                    return
+
     async def _start(self, seat: _Seat) -> None:
         worker = self._ray.remote(
             num_cpus=1,
@@ -204,6 +235,8 @@ class EnginePolicy:
     async def _stop(self) -> None:
         from ray.exceptions import RayError
 
+        for task in self._looking:
+            task.cancel()
         actors = [seat.actor for seat in self._seats if seat.actor is not None]
         with suppress(asyncio.TimeoutError, RayError):  # they are killed next
             await asyncio.wait_for(asyncio.gather(*(actor.stop.remote() for actor in actors)), STOP_SECONDS)
@@ -214,6 +247,8 @@ class EnginePolicy:
     def _check_room(self) -> None:
         """Ray would wait for ever for what the cluster does not have."""
         engine, has = self._config.engine, self._ray.available_resources()
+        if engine.least_engines is not None:
+            raise InputError("the engines of a suite start together; leave it out", field="engine.least_engines")
         for kind, needed in (
             ("CPU", engine.engines),
             ("GPU", 0 if self._cpu else engine.engines * engine.tensor_parallel),

@@ -129,7 +129,7 @@ def _run(
 
         def tick() -> None:
             batch.commit_if_due()
-            tally.notice(engines=fleet.running, in_flight=fleet.in_flight)
+            tally.notice(engines=fleet.running, in_flight=fleet.in_flight, places=fleet.places, pulse=fleet.pulse)
             for kind, count in (("engine_lost", events.engines_lost), ("infrastructure", events.faults)):
                 if count:
                     tally.errors[kind] = count

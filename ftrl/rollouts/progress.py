@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from ftrl import telemetry
+from ftrl.rollouts.pulse import NOTHING_TOLD, Pulse
 from ftrl.rollouts.trajectory import Trajectory
 from ftrl.sandbox import CallStatus
 
@@ -29,6 +30,8 @@ class Tally:
         before: episodes that were there before.
         seconds: for how long there was an engine ready; rates are per second of these.
         errors: calls that did not end well, by status; and faults of ours.
+        places: turns that the engines would generate at once; 0 where nobody knows.
+        pulse: what the engines told last.
     """
 
     total: int
@@ -46,6 +49,8 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     engines: int = 0
     in_flight: int = 0
+    places: int = 0
+    pulse: Pulse = NOTHING_TOLD
     _last: float | None = None
 
     def add(self, trajectory: Trajectory) -> None:
@@ -67,12 +72,14 @@ class Tally:
                 self.errors[call.call_status.value] += 1
         _tell(trajectory)
 
-    def notice(self, *, engines: int, in_flight: int) -> None:
-        """Take note of how many engines are ready, now and until the next call; and of the episodes on them."""
+    def notice(self, *, engines: int, in_flight: int, places: int = 0, pulse: Pulse = NOTHING_TOLD) -> None:
+        """Take note of how many engines are ready, now and until the next call; of the episodes on them, and of what
+        they tell of themselves."""
         now = time.monotonic()
         if self._last is not None and self.engines:
             self.seconds += now - self._last
         self._last, self.engines, self.in_flight = now, engines, in_flight
+        self.places, self.pulse = places, pulse
 
     def mean(self, value: float) -> float | None:
         """Per finished episode; null before the first."""
@@ -82,6 +89,11 @@ class Tally:
     def left(self) -> float | None:
         """Seconds that the rest will take at the present rate; null before the first episode."""
         return self.rest * self.seconds / self.episodes if self.episodes else None
+
+    @property
+    def cached(self) -> float | None:
+        """Share of the prompts' tokens that engines had read before: null before the first."""
+        return self.pulse.cached_tokens / self.pulse.prompt_tokens if self.pulse.prompt_tokens else None
 
     @property
     def rest(self) -> int:
@@ -103,6 +115,8 @@ class Tally:
                 "in flight",
                 f"{self.in_flight} on {self.engines} engines" if self.engines else "engines are starting",
             ),
+            *([("engines busy", f"{self.pulse.generating / self.places:.0%}")] if self.places else []),
+            *([("prefix cache", f"{self.cached:.0%}")] if self.cached is not None else []),
             ("left", _duration(self.left)),
         ]
         if self.errors:

@@ -23,6 +23,7 @@ from ftrl.rollouts.episode import run_episode
 from ftrl.rollouts.leases import FleetEvents, Lease
 from ftrl.rollouts.provider_policy import ProviderPolicy
 from ftrl.rollouts.providers import model_settings
+from ftrl.rollouts.pulse import Pulse
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, TrajectoryStatus
 from ftrl.sandbox import Sandbox
@@ -109,6 +110,16 @@ class ProviderFleet:
     def running(self) -> int:
         """Always one: the provider."""
         return 1
+
+    @property
+    def places(self) -> int:
+        """None that anybody knows of."""
+        return 0
+
+    @property
+    def pulse(self) -> Pulse:
+        """A provider tells nothing of its engines."""
+        return Pulse()
 
     @property
     def in_flight(self) -> int:

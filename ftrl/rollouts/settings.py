@@ -65,6 +65,12 @@ class EngineSettings(Settings):
     """How the engines run; none of it changes what an episode means."""
 
     engines: int = Field(default=1, ge=1, description="Engines side by side, each with its own copy of the model.")
+    least_engines: int | None = Field(
+        default=None,
+        ge=1,
+        description="Begin when the cluster has room for so many; the others join when it has room for them. All of "
+        "them if left out.",
+    )
     tensor_parallel: int = Field(default=1, ge=1, description="GPUs that share one copy of the model.")
     max_model_len: int | None = Field(
         default=None,
@@ -83,6 +89,18 @@ class EngineSettings(Settings):
     )
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1, description="Share of each GPU's memory to use.")
     cpu_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
+    hang_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="An engine that gives no sign of life for so long is taken for hung, and replaced. One step of it "
+        "must take less.",
+    )
+
+    @model_validator(mode="after")
+    def _no_more_at_least_than_at_most(self) -> EngineSettings:
+        if self.least_engines is not None and self.least_engines > self.engines:
+            raise ValueError(f"at least {self.least_engines} engines cannot be had of {self.engines}")
+        return self
 
 
 class ProviderSettings(Settings):

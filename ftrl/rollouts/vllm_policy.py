@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from ftrl.rollouts.policy import EngineFault, EngineLost
+from ftrl.rollouts.pulse import Pulse
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
 from ftrl.rollouts.token_conversation import Sampled, TokenPolicy
 from ftrl.rollouts.trajectory import PolicyIdentity
@@ -44,6 +46,9 @@ class VllmPolicy(TokenPolicy):
         self.engine = engine
         self.tokenizer = tokenizer
         self.max_model_len: int = engine.model_config.max_model_len
+        self._told = Pulse()
+        """Of what is answered; what is being generated is in ``_generating``."""
+        self._generating = 0
 
     @classmethod
     def start(cls, model: str, settings: EngineSettings, identity: PolicyIdentity, *, cpu: bool) -> VllmPolicy:
@@ -104,6 +109,7 @@ class VllmPolicy(TokenPolicy):
         from vllm import TokensPrompt
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
+        self._generating += 1
         try:
             request = self.engine.generate(TokensPrompt(prompt_token_ids=prompt), parameters, uuid.uuid4().hex)
             outputs = [output async for output in request]
@@ -113,9 +119,26 @@ class VllmPolicy(TokenPolicy):
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise EngineFault(f"the engine failed at this turn: {error.__cause__ or error}") from error
+        finally:
+            self._generating -= 1
         if not outputs:
             raise EngineFault("the engine returned nothing for this turn")
+        self._told += Pulse(prompt_tokens=len(prompt), cached_tokens=outputs[-1].num_cached_tokens or 0)
         return outputs[-1]
+
+    async def pulse(self) -> Pulse:
+        """How the engine is doing. It is asked itself, between two of its steps: one that hangs never answers.
+
+        Raises:
+            EngineLost: it died.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            await self.engine.is_sleeping()
+        except EngineDeadError as error:
+            raise EngineLost("the engine's process died") from error
+        return replace(self._told, generating=self._generating)
 
     def stop(self) -> None:
         """Shut the engine down and wait until its processes are gone."""

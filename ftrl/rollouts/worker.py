@@ -13,6 +13,7 @@ from ftrl.environments import Environment
 from ftrl.errors import FtrlError
 from ftrl.rollouts.engine_processes import Guard, last_error
 from ftrl.rollouts.episode import EpisodeKey, run_episode
+from ftrl.rollouts.pulse import Pulse
 from ftrl.rollouts.settings import EngineSettings, EpisodeSettings
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory
 from ftrl.rollouts.vllm_policy import VllmPolicy, prepare_process
@@ -75,6 +76,15 @@ class RolloutWorker:
         assert self._policy is not None
         async with self._slots:
             return await run_episode(environment, sources, self._policy, self._sandbox, self._episode, key)
+
+    async def pulse(self) -> Pulse:
+        """How the engine is doing; see ``VllmPolicy.pulse``.
+
+        Raises:
+            EngineLost: it died.
+        """
+        assert self._policy is not None
+        return await self._policy.pulse()
 
     async def stop(self) -> None:
         """Shut everything down; when this returns, the engine's processes are gone."""

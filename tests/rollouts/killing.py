@@ -107,6 +107,15 @@ class Nodes:
 
     address: str
     raylets: tuple[int, ...]
+    _process: subprocess.Popen[str]
+
+    def with_another(self) -> Nodes:
+        """The same, and a further node."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("another\n")
+        self._process.stdin.flush()
+        return Nodes(self.address, (*self.raylets, int(self._process.stdout.readline())), self._process)
 
     def engines(self) -> dict[int, list[int]]:
         """The engines of each raylet that has any."""
@@ -135,7 +144,9 @@ cluster = tried(lambda: Cluster(initialize_head=True, head_node_args=head))
 nodes = [tried(lambda: cluster.add_node(num_cpus=1, **common)) for _ in range(int(sys.argv[1]))]
 raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
 print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
-sys.stdin.read()
+for _ in sys.stdin:
+    node = tried(lambda: cluster.add_node(num_cpus=1, **common))
+    print(json.dumps(node.all_processes["raylet"][0].process.pid), flush=True)
 cluster.shutdown()
 """
 
@@ -158,7 +169,7 @@ def nodes(count: int, ray_folder: str) -> Iterator[Nodes]:
         assert process.stdout is not None
         found = next((json.loads(line) for line in process.stdout if line.startswith("{")), None)
         assert found is not None, log.read_text()
-        yield Nodes(found["address"], tuple(found["raylets"]))
+        yield Nodes(found["address"], tuple(found["raylets"]), process)
     finally:
         below = descendants(process.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -22,7 +22,8 @@ from tests.evaluation.chat_server import LEAN, ChatServer, calling, saying
 from tests.rollouts.faulty_s3 import FAULTS, FaultyS3
 from tests.rollouts.replay import scores_the_same
 
-STORE = "s3://faulty/some/store"
+COMMITTED, COLLECTED = "s3://faulty/committed", "s3://faulty/collected"
+"""All servers of this process share their buckets."""
 COMMIT = """
 import sys
 from ftrl.rollouts import *
@@ -61,7 +62,7 @@ def python(s3: FaultyS3, program: str, *arguments: str) -> str:
 
 
 def test_commits_to_an_s3_that_fails_one_request_in_five_are_made_once_each(s3: FaultyS3) -> None:
-    assert json.loads(python(s3, COMMIT, STORE, "16")) == list(range(16))
+    assert json.loads(python(s3, COMMIT, COMMITTED, "16")) == list(range(16))
     assert all(s3.failed[fault] for fault in FAULTS), s3.failed
     assert s3.unconfirmed_commits, "one that was made, of which its writer never heard"
 
@@ -84,7 +85,7 @@ def test_a_collection_survives_a_failing_s3_and_thirty_seconds_without_it(
     server.answer = answer
     tasks = tasks_file(tmp_path, 300)
     command = [sys.executable, "-m", "ftrl.cli", "rollout", tasks, "--model", LEAN, "--samples", "2"]
-    command += ["--base-url", server.url, "--out", STORE, "--in-flight", "8", "--json"]
+    command += ["--base-url", server.url, "--out", COLLECTED, "--in-flight", "8", "--json"]
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **s3.environment}, text=True
@@ -99,7 +100,7 @@ def test_a_collection_survives_a_failing_s3_and_thirty_seconds_without_it(
     report = json.loads(out)
     assert (report["episodes"], report["collected"]) == (600, 600)
     assert s3.failed["away"]
-    episodes = [Trajectory.model_validate_json(line) for line in python(s3, READ, STORE).splitlines()]
+    episodes = [Trajectory.model_validate_json(line) for line in python(s3, READ, COLLECTED).splitlines()]
     counts = Counter((one.environment_id, one.sample) for one in episodes)
     assert len(counts) == 600
     assert set(counts.values()) == {1}
