@@ -35,11 +35,12 @@ def engines(pid: int) -> list[int]:
     return found
 
 
-def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_engine_that_dies_or_hangs_is_replaced_and_its_episodes_are_played_again(tmp_path: Path, blow: int) -> None:
     model, out, log = tmp_path / "model", tmp_path / "out", tmp_path / "log"
     init_tiny(model)
     command = [sys.executable, "-m", "ftrl.cli", "eval", "general", "--model", str(model), "--out", str(out), "--json"]
-    command += ["--in-flight", "2", "--max-response-tokens", "150", "--limit", "24"]
+    command += ["--in-flight", "2", "--max-response-tokens", "150", "--limit", "24", "--hang-seconds", "20"]
     with tempfile.TemporaryDirectory(prefix="ray") as ray_folder, log.open("w") as stderr:
         environment = {**os.environ, "RAY_TMPDIR": ray_folder, "PYTHONUNBUFFERED": "1"}
         environment.pop("RAY_ADDRESS", None)
@@ -51,7 +52,7 @@ def test_an_engine_that_dies_is_replaced_and_its_episodes_are_played_again(tmp_p
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         (engine,) = found
-        os.kill(engine, signal.SIGKILL)
+        os.kill(engine, blow)
         printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 0, log.read_text()
     results = SuiteResults.model_validate_json(printed)

@@ -10,6 +10,7 @@ import pytest
 
 from ftrl.rollouts import Trajectory
 from ftrl.rollouts.progress import Display, Tally
+from ftrl.rollouts.pulse import Pulse
 
 Play = Callable[..., Trajectory]
 
@@ -45,6 +46,15 @@ def test_time_without_a_ready_engine_is_not_counted(monkeypatch: pytest.MonkeyPa
     for engines in (0, 1, 0, 0):
         tally.notice(engines=engines, in_flight=0)
     assert tally.seconds == 2.0
+
+
+def test_how_busy_engines_are_and_what_they_had_read_before_is_shown_where_they_tell() -> None:
+    tally = Tally(total=10, before=0)
+    tally.notice(engines=2, in_flight=40, places=64, pulse=Pulse(generating=30) + Pulse(2, 1000, 250))
+    cells = dict(tally.cells())
+    assert (cells["engines busy"], cells["prefix cache"]) == ("50%", "25%")
+    tally.notice(engines=1, in_flight=40)  # a provider
+    assert not {"engines busy", "prefix cache"} & set(dict(tally.cells()))
 
 
 def test_a_pipe_gets_a_plain_line_only_now_and_then(play: Play) -> None:
