@@ -93,6 +93,7 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
         with _second_node(ray, needs):
             yield ray
         return
+    _keep_off_stdout()
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := running_address()) is not None:
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -112,6 +113,19 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
                 ray.shutdown()
     finally:
         ray.shutdown()
+
+
+def _keep_off_stdout() -> None:
+    """Have Ray tell of nodes and workers that it has lost on stderr: stdout is for results, and Ray cannot be asked."""
+    from ray._private import worker
+
+    original = worker.print_worker_logs
+
+    def print_worker_logs(data: Any, print_file: Any, *more: Any) -> None:
+        original(data, sys.stderr if print_file is sys.stdout else print_file, *more)
+
+    if original.__module__ == worker.__name__:
+        worker.print_worker_logs = print_worker_logs
 
 
 def _connect(ray: Any, address: str, options: Mapping[str, Any]) -> None:

@@ -31,6 +31,15 @@ with ray_session(LogicalResources(cpus=4, gpus=1)) as ray:
     print(len([node for node in ray.nodes() if node["Alive"]]), ray.get(Trainer.remote().node.remote()) != "")
 """
 
+TELL = """
+from ftrl.ray_session import ray_session
+
+for _ in range(2):
+    with ray_session():
+        from ray._private.worker import print_to_stdstream
+        print_to_stdstream({"lines": ["a node is gone"], "pid": "raylet", "is_err": False}, ignore_prefix=False)
+"""
+
 
 def run(code: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -83,3 +92,10 @@ def test_a_ray_that_lets_nobody_in_is_a_sentence(head: dict[str, str]) -> None:
     code = "from ftrl.ray_session import ray_session\nwith ray_session(): pass"
     done = run(code, {**head, "RAY_ADDRESS": address, "RAY_AUTH_TOKEN": "0" * 64, "RAY_AUTH_MODE": "token"})
     assert f"FtrlError: the Ray at {address} could not be joined; if it asks for a token" in done.stderr
+
+
+def test_what_ray_tells_of_lost_nodes_is_kept_off_stdout(head: dict[str, str]) -> None:
+    done = run(TELL, head)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("a node is gone") >= 1
