@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ftrl.environments import Environment
 from ftrl.reports.episode_data import CallVerdict, TurnReward
@@ -29,6 +30,8 @@ from ftrl.rewards.turn import sandbox_calls
 from ftrl.rollouts import EpisodeSettings, TrajectoryCall
 from ftrl.sandbox import CallResult, Sandbox
 from ftrl.tool_calls import ParsedCall, ParsedResponse
+
+UNSETTLED = "not settled: a second look at the tool is needed, and tools were not run for this report"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Judging:
         self._environment = environment
         self._sources = sources
         self._metric = metric
-        self._sandbox = sandbox
+        self._second_looks = None if sandbox is None else partial(self._look_again, sandbox)
         golds = [(gold.tool, gold.value) for gold in environment.golds]
         self._context = Context.of(environment, shown=settings.max_output_chars)
         profiles = profiles_from(profile_named(settings.profile))
@@ -77,8 +80,9 @@ class Judging:
         calls = tuple(ParsedCall(call.name, call.arguments) for call in made)
         results = [CallResult(call.output, call.call_status, call.seconds) for call in made]
         response = ParsedResponse(text, calls)
-        rewards = tuple(self._reward(board, response, results) for board in self._boards)
-        columns = [self._verdicts(board, response, results) for board in self._boards]
+        considered = [board.consider(calls, results) for board in self._boards]
+        rewards = tuple(map(partial(self._reward, response), self._boards, considered))
+        columns = list(map(self._verdicts, self._boards, considered))
         self._made += calls
         told = [Earlier(call.name, call.arguments, result.output) for call, result in zip(calls, results, strict=True)]
         self._context = self._context.after(told)
@@ -88,30 +92,29 @@ class Judging:
         """Version of each profile → the scores of all turns so far."""
         return {board.profile.version: board.metrics() for board in self._boards}
 
-    def _reward(self, board: Scoreboard, response: ParsedResponse, results: Sequence[CallResult]) -> TurnReward:
+    def _reward(self, response: ParsedResponse, board: Scoreboard, considered: Considered) -> TurnReward:
         score = score_parsed(
             response,
-            results,
+            considered.results,
             board.unsolved(),
             answer=self._environment.answer,
             solve_rate=board.solve_rate,
             metric=self._metric,
             profile=board.profile,
             context=self._context,
+            probing=self._second_looks,
         )
-        return TurnReward(profile=board.profile.name, value=score.value, why=score.why)
+        unsettled = "" if self._second_looks or not considered.probes else f"; {UNSETTLED}"
+        return TurnReward(profile=board.profile.name, value=score.value, why=score.why + unsettled)
 
-    def _verdicts(
-        self, board: Scoreboard, response: ParsedResponse, results: Sequence[CallResult]
-    ) -> list[CallVerdict]:
+    def _look_again(self, sandbox: Sandbox, probes: Sequence[ParsedCall]) -> list[CallResult]:
+        return sandbox.run(sandbox_calls(probes, self._sources)) if probes else []
+
+    def _verdicts(self, board: Scoreboard, considered: Considered) -> list[CallVerdict]:
         solved = board.solved
-        considered = board.consider(response.calls, results)
-        probes = sandbox_calls(considered.probes, self._sources)
-        probed = None
-        if not probes or self._sandbox is not None:
-            probed = self._sandbox.run(probes) if probes and self._sandbox is not None else []
+        probed = None if self._second_looks is None else self._second_looks(considered.probes)
         scored = board.settle(considered, probed)
-        return [self._verdict(board, at, one, solved, considered, probed is None) for at, one in enumerate(scored)]
+        return [self._verdict(board, at, one, solved, considered) for at, one in enumerate(scored)]
 
     def _verdict(
         self,
@@ -120,7 +123,6 @@ class Judging:
         scored: ScoredCall,
         solved: frozenset[int],
         considered: Considered,
-        unsettled: bool,
     ) -> CallVerdict:
         profile = board.profile
         if scored.gold is not None:
@@ -129,7 +131,7 @@ class Judging:
             if scored.worth < 1:
                 why += f"; worth {scored.worth:.2g}, since its arguments are not what the tool's document asks for"
             return CallVerdict(profile=profile.name, gold=scored.gold, worth=scored.worth, why=why)
-        why = next(self._why_not(profile, at, scored, solved, considered, unsettled))
+        why = next(self._why_not(profile, at, scored, solved, considered))
         return CallVerdict(profile=profile.name, gold=None, worth=0.0, why=why)
 
     def _why_not(
@@ -139,7 +141,6 @@ class Judging:
         scored: ScoredCall,
         solved: frozenset[int],
         considered: Considered,
-        unsettled: bool,
     ) -> Iterator[str]:
         """Reasons, the one that comes first in the scoring first."""
         call, output = scored.call, scored.result.output
@@ -161,8 +162,8 @@ class Judging:
         for claim in considered.claims:
             if claim.call == at and not claim.verdict.probes:
                 yield "another call of this turn ticked the gold"
-            elif claim.call == at and unsettled:
-                yield "not settled: a second look at the tool is needed, and tools were not run for this report"
+            elif claim.call == at and self._second_looks is None:
+                yield UNSETTLED
             elif claim.call == at:
                 yield "nonsense in place of its arguments brings the gold back as well: they earned nothing"
         yield from self._why_no_claim(call, output, values)

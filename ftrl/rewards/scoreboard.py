@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from ftrl.rewards.profiles import Profile
 from ftrl.rewards.scrutiny import CERTAIN, Claim, Verdict
 from ftrl.sandbox import CallResult, CallStatus
 from ftrl.tool_calls import ParsedCall
+
+Probing = Callable[[Sequence[ParsedCall]], Sequence[CallResult]]
+"""Makes the probes of a turn, and says what they returned, in order."""
 
 
 class Unscorable(FtrlError):
@@ -114,14 +117,19 @@ class Scoreboard:
         return self._profile
 
     def record(
-        self, calls: Sequence[ParsedCall], results: Sequence[CallResult], unparsable: int = 0
+        self,
+        calls: Sequence[ParsedCall],
+        results: Sequence[CallResult],
+        unparsable: int = 0,
+        probing: Probing | None = None,
     ) -> list[ScoredCall]:
-        """Count the calls of one turn and tick golds. What would need a probe is not ticked.
+        """Count the calls of one turn and tick golds. Without ``probing``, what would need a probe is not ticked.
 
         Raises:
             Unscorable: a result is ``infrastructure``; nothing was recorded.
         """
-        return self.settle(self.consider(calls, results, unparsable), None)
+        considered = self.consider(calls, results, unparsable)
+        return self.settle(considered, None if probing is None else probing(considered.probes))
 
     def consider(self, calls: Sequence[ParsedCall], results: Sequence[CallResult], unparsable: int = 0) -> Considered:
         """Look at the calls of one turn, and say which probes are needed; records nothing.

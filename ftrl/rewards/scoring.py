@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from ftrl.rewards.answers import MALFORMED, Answered
 from ftrl.rewards.context import Context
 from ftrl.rewards.profiles import REFERENCE, Counts, Profile, check_metric
-from ftrl.rewards.scoreboard import Scoreboard, ScoredCall
+from ftrl.rewards.scoreboard import Probing, Scoreboard, ScoredCall
 from ftrl.rewards.turn import Turn
 from ftrl.sandbox import Call, CallResult, Sandbox
 from ftrl.tool_calls import ParsedResponse
@@ -204,8 +204,9 @@ def score_parsed(
     metric: str = "solve_f1",
     profile: Profile = REFERENCE,
     context: Context | None = None,
+    probing: Probing | None = None,
 ) -> Score:
-    """The reward of a response whose calls have been run, without probes: what would need one is not ticked.
+    """The reward of a response whose calls have been run.
 
     Args:
         parsed: the response, as the profile's parser reads it.
@@ -216,6 +217,7 @@ def score_parsed(
         metric: a key of ``METRICS``.
         profile: what decides the score.
         context: what the strict profile may know beside the response.
+        probing: makes the probes; left out, what would need one is not ticked.
 
     Raises:
         Unscorable: a call failed through a fault of ours.
@@ -223,7 +225,7 @@ def score_parsed(
     """
     check_metric(metric)
     judge = _Judge(parsed, unsolved, answer, solve_rate, metric, profile, context)
-    return judge.score(judge.board.record(parsed.calls, results, parsed.unparsed))
+    return judge.score(judge.board.record(parsed.calls, results, parsed.unparsed, probing))
 
 
 def score_response(

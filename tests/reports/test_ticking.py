@@ -10,11 +10,13 @@ import pytest
 
 from ftrl.environments import Environment, Gold, Scenario, source_id
 from ftrl.reports.ticking import Judging
-from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, Trajectory, run_episode
+from ftrl.rewards import Context, Earlier, profile_named, score_response
+from ftrl.rollouts import EpisodeKey, EpisodeSettings, ScriptedPolicy, Trajectory, run_episode, snapshots
 from ftrl.sandbox import Sandbox
 
+CAPITALS = {"Atlantis": "Poseidonis", "Lemuria": "Ram", "Pacifis": "Ram"}
 SOURCES = {
-    "capital_of": "def capital_of(country):\n    return {'Atlantis': 'Poseidonis', 'Lemuria': 'Ram'}[country]\n",
+    "capital_of": f"def capital_of(country):\n    return {CAPITALS}[country]\n",
     "motto": "def motto(of=None):\n    return 'fluctuat'\n",
     "echo": "def echo(text):\n    return text\n",
     "weather": "def weather(city):\n    return 'rain'\n",
@@ -70,6 +72,8 @@ def judged(trajectory: Trajectory, sandbox: Sandbox | None, profile: str = "stri
 
 
 ATLANTIS = ("capital_of", {"country": "Atlantis"})
+GUESS = ("capital_of", {"country": "Pacifis"})
+"""From nowhere, and right: only a second look tells that the tool needed it."""
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,46 @@ def test_a_tick_by_undocumented_arguments_is_worth_half_and_says_so(sandbox: San
 def test_without_tools_what_needs_a_second_look_is_left_open_and_said_so(sandbox: Sandbox) -> None:
     trajectory = played(sandbox, say(("motto", {"of": "Zzyzx"})))
     assert judged(trajectory, None)[0]["strict"].startswith("not settled")
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [say(("motto", {"of": "Zzyzx"}))],
+        [say(GUESS), say(ATLANTIS, ("motto", {"of": "Zzyzx"}))],
+        [say(ATLANTIS, ("weather", {"city": "Paris"})), say(("motto", {"of": "Paris"})), "Poseidonis, Ram"],
+    ],
+)
+@pytest.mark.parametrize("metric", ["solve_f1", "solve_pr"])
+def test_what_a_turn_would_earn_is_what_training_pays_for_it(sandbox: Sandbox, turns: list[str], metric: str) -> None:
+    trajectory = played(sandbox, *turns)
+    judging = Judging(ENVIRONMENT, SOURCES, EpisodeSettings(profile="strict"), metric, sandbox)
+    history: list[Earlier] = []
+    for snapshot, text in zip(snapshots(ENVIRONMENT, trajectory), [*turns, "Done."], strict=False):
+        made = [call for call in trajectory.calls if call.turn == snapshot.step]
+        told = judging.turn("" if made else text, made).rewards[0]
+        paid = score_response(
+            text,
+            snapshot.unsolved,
+            SOURCES,
+            sandbox,
+            answer=ENVIRONMENT.answer,
+            solve_rate=snapshot.solve_rate,
+            metric=metric,
+            profile=profile_named("strict"),
+            context=Context.of(ENVIRONMENT, history),
+        )
+        assert (told.value, told.why) == (pytest.approx(paid.value), paid.why)
+        history += [Earlier(call.name, call.arguments, call.output) for call in made]
+
+
+def test_without_tools_a_turn_says_that_its_reward_is_not_settled(sandbox: Sandbox) -> None:
+    trajectory = played(sandbox, say(GUESS))
+    judging = Judging(ENVIRONMENT, SOURCES, EpisodeSettings(profile="strict"), "solve_f1", None)
+    strict, reference = judging.turn("", trajectory.calls).rewards
+    assert strict.value == 0
+    assert "not settled" in strict.why
+    assert "not settled" not in reference.why
 
 
 def test_the_profile_of_the_episode_comes_first(sandbox: Sandbox) -> None:
