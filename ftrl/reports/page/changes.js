@@ -20,6 +20,9 @@ function changes() {
     h("p", { class: "about" }, "A norm tells where training wrote, not what that is good for: ", h("code", {}, "ftrl model graft"), " puts a claim to the test."));
 }
 
+// A name of parts, which may be broken behind each.
+const breakable = (name) => name.split(/(?<=[._])/).map((part, at) => [at > 0 && h("wbr"), part]);
+
 function heat(of, figure) {
   const [, about, shown] = FIGURES[figure];
   const peak = (cells) => Math.max(0, ...cells.map((cell) => cell[figure] || 0));
@@ -32,7 +35,7 @@ function heat(of, figure) {
   };
   const at = new Map(of.cells.map((one) => [`${one.layer} ${one.module}`, one]));
   const rows = of.layers.map((layer) => h("tr", {}, h("th", { scope: "row", class: "number" }, layer), of.modules.map((module) => cell(at.get(`${layer} ${module}`), peak(of.cells)))));
-  const map = h("table", { class: "heatmap" }, h("caption", {}, `${FIGURES[figure][0]}, layers down, modules across`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "number" }, "layer"), of.modules.map((module) => h("th", { scope: "col", class: "number" }, module)))), h("tbody", {}, rows));
+  const map = h("table", { class: "heatmap" }, h("caption", {}, `${FIGURES[figure][0]}, layers down, modules across`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "number" }, "layer"), of.modules.map((module) => h("th", { scope: "col", class: "number" }, breakable(module))))), h("tbody", {}, rows));
   const others = (caption, cells) => cells.length > 0 && scrolling(caption, h("table", { class: "heatmap" }, h("caption", {}, caption),
     h("tbody", {}, cells.map((one) => h("tr", {}, h("th", { scope: "row" }, one.module), cell(one, peak(cells)))))));
   return [h("p", { class: "about" }, `${about}. Colour goes by the logarithm and fades out at a tenth of the largest value; the number stands in every cell.`), scrolling("Heat map", map),

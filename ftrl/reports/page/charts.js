@@ -46,6 +46,9 @@ function running(values) {
   });
 }
 
+// Half of what "step 1000" takes.
+const ROOM = 32;
+
 // Lines over training steps. Arrow keys and the pointer read values off.
 function lineChart(chart, steps) {
   const known = (series) => series.values.filter((value) => value !== null);
@@ -72,7 +75,12 @@ function lineChart(chart, steps) {
       svg("text", { x: left - 6, y: y(of) + 4, "text-anchor": "end", class: "label" }, tick(of)),
     ]);
     const across = ticks(steps[0], steps.at(-1), Math.max(2, Math.floor(width / 90))).filter((of) => steps.includes(of));
-    const below = across.map((of) => svg("text", { x: x(steps.indexOf(of)), y: height - 8, "text-anchor": "middle", class: "label" }, of === across.at(-1) ? `step ${of}` : of));
+    const below = across.map((of) => {
+      const at = x(steps.indexOf(of));
+      const last = of === across.at(-1);
+      const edge = last && at > width - ROOM; // where it would stand out of the chart
+      return svg("text", { x: edge ? width - 8 : at, y: height - 8, "text-anchor": edge ? "end" : "middle", class: "label" }, last ? `step ${of}` : of);
+    });
     const drawn = (values, kind) => {
       let path = "";
       values.forEach((value, index) => {

@@ -28,17 +28,19 @@ function difference(of) {
   const others = of.rows.filter((row) => row.metric !== first);
   const reach = Math.max(...shown.flatMap((row) => [Math.abs(row.low), Math.abs(row.high)]), 0.05) * 1.1;
   const rows = shown.map((row) => ({ name: row.part, points: [{ label: `${of.last} − ${of.first}`, mean: row.difference, low: row.low, high: row.high }] }));
-  const columns = [["tasks of", (row) => words(row.part)], ["metric", (row) => shownMetric(row.metric)], ["difference", (row) => signed(row.difference), "number"],
+  const part = ["tasks of", (row) => words(row.part)];
+  const columns = [["difference", (row) => signed(row.difference), "number"],
     ["95 % interval", (row) => `${signed(row.low)} to ${signed(row.high)}`, "number"], ["p", (row) => (row.p_value < P_SMALL ? `< ${P_SMALL}` : row.p_value.toFixed(3)), "number"],
     ["tasks", (row) => number(row.tasks), "number"], ["better", (row) => number(row.better), "number"], ["worse", (row) => number(row.worse), "number"]];
   return [h("h3", {}, `From ${of.first} to ${of.last}, ${of.suite}`),
     intervalChart({ title: `Difference in ${shownMetric(first)}`, about: "Task by task, the last less the first: right of zero is better. 95 % intervals.", rows, range: [-reach, reach], format: signed }),
-    table(`Differences in ${shownMetric(first)}`, columns, shown, (row) => row.part === "all tasks"),
-    others.length > 0 && folded(`the same for ${occurring(others, (row) => shownMetric(row.metric)).join(" and ")}`, table("Differences in other metrics", columns, others, (row) => row.part === "all tasks"))];
+    table(`Differences in ${shownMetric(first)}`, [part, ...columns], shown, (row) => row.part === "all tasks"),
+    others.length > 0 && folded(`the same for ${occurring(others, (row) => shownMetric(row.metric)).join(" and ")}`, table("Differences in other metrics", [part, ["metric", (row) => shownMetric(row.metric)], ...columns], others, (row) => row.part === "all tasks"))];
 }
 
 function evaluated(of) {
-  const cell = (figure) => (figure ? (figure.low === null ? number(figure.mean) : `${number(figure.mean)} [${number(figure.low, 2)}, ${number(figure.high, 2)}]`) : "");
+  const interval = (figure) => (figure.low === null ? "" : ` [${figure.low.toFixed(2)}, ${figure.high.toFixed(2)}]`);
+  const cell = (figure) => (figure ? figure.mean.toFixed(3) + interval(figure) : "");
   const columns = [["tasks of", (row) => words(row.name)], ["tasks", (row) => number(Object.values(row.figures)[0].tasks), "number"],
     ...of.metrics.map((metric) => [shownMetric(metric), (row) => cell(row.figures[metric]), "number"])];
   const others = Object.entries(of.other_profiles).map(([version, scores]) => h("li", {}, `By ${version}, mean of scenarios: ${Object.entries(scores).map(([name, mean]) => `${shownMetric(name)} ${mean.toFixed(3)}`).join(", ")}`));

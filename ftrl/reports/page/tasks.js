@@ -36,6 +36,6 @@ function taskPage(task) {
 function toolDocument(tool) {
   const source = tool.source && data.tasks.sources[tool.source];
   return folded([h("code", {}, tool.name), tool.distractor && h("span", { class: "tag" }, "distractor"), h("span", { class: "small" }, ` ${brief(tool.description)}`)],
-    h("p", {}, tool.description), h("h5", {}, "Document"), code(tool.parameters, `Parameters of ${tool.name}`),
+    brief(tool.description) !== tool.description && h("p", {}, tool.description), h("h5", {}, "Document"), code(tool.parameters, `Parameters of ${tool.name}`),
     source && [h("h5", {}, "Source"), code(source, `Source of ${tool.name}`)]);
 }
