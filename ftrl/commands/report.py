@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+PlayedTasksOption = Annotated[
+    list[str] | None,
+    typer.Option("--tasks", help="Tasks that the run was played on and does not name; may be given again."),
+]
+EvaluationsOption = Annotated[
+    list[str] | None,
+    typer.Option("--evaluation", metavar="DIR", help="An evaluation that lies elsewhere; given again, in their order."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -22,16 +31,8 @@ def report(
     out: Annotated[
         str | None, typer.Option("--out", help="The file; report.html in the run's folder if left out.")
     ] = None,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--tasks", help="Tasks that the run was played on and does not name; may be given again."),
-    ] = None,
-    evaluation: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--evaluation", metavar="DIR", help="An evaluation that lies elsewhere; given again, in their order."
-        ),
-    ] = None,
+    tasks: PlayedTasksOption = None,
+    evaluation: EvaluationsOption = None,
     tools: Annotated[
         bool,
         typer.Option(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftrl.commands.report import EvaluationsOption, PlayedTasksOption
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -25,13 +27,8 @@ def view(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Episodes of each set at most, of the same tasks in all sets.")
     ] = None,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--tasks", help="Tasks that the run was played on and does not name; may be given again."),
-    ] = None,
-    evaluation: Annotated[
-        list[str] | None, typer.Option("--evaluation", metavar="DIR", help="An evaluation that lies elsewhere.")
-    ] = None,
+    tasks: PlayedTasksOption = None,
+    evaluation: EvaluationsOption = None,
     tools: Annotated[
         bool,
         typer.Option("--tools/--no-tools", help="Run tools, in the sandbox, for second looks of the strict profile."),
