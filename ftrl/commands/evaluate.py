@@ -35,7 +35,7 @@ def ftrl_test(
 
     Example: ftrl eval ftrl-test --model DIR --tasks ftrl_test.jsonl --out eval/
 
-    Example: ftrl eval ftrl-test --model openai/NAME --tasks ftrl_test.jsonl --out eval/ --in-flight 64 --budget-usd 20
+    Example: ftrl eval ftrl-test --model openai/NAME --tasks ftrl_test.jsonl --out eval/ --price 2,8 --budget-usd 20
     """
     from ftrl.evaluation import EvalConfig, evaluate, incomplete, render_table
     from ftrl.evaluation.fetching import fetched

@@ -124,7 +124,7 @@ def synth(
 
     Example: ftrl synth --out tasks --tables shop.sqlite --count 200
 
-    Example: ftrl synth --out tasks --generator llm --questions questions.jsonl --model openai/NAME --budget-usd 20
+    Example: ftrl synth --out tasks --generator llm --questions FILE --model openai/NAME --price 2,8 --budget-usd 20
 
     Example: ftrl synth --out s3://bucket/tasks --count 100000 --workers 64 --exclude benchmark.jsonl --resume
 

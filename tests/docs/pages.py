@@ -1,10 +1,14 @@
 """The pages as tests read them: fenced blocks with the note above them, the commands in them, links and headings.
 
-A comment on the line before a block of commands says what the tests do with it beyond reading it:
+A block of commands is run in the order of the page, in a folder that the page's blocks share, as ``test_running`` does.
+A comment on the line before it says otherwise:
 
-* ``<!-- not run: needs a GPU -->``: they don't run it;
-* ``<!-- slow: starts vLLM -->``: they run it with ``--slow``;
-* none: they run it, in the order of the page, in a folder that the page's blocks share.
+* ``<!-- not run: needs a GPU -->``: it is only read;
+* ``<!-- slow: starts vLLM -->``: it is run with ``--slow``;
+* ``<!-- servers: they go on until they are stopped -->``: its commands are, once they say where they listen;
+* ``<!-- 0 or 1: tells about the machine -->``: it may end with either exit code;
+* ``<!-- slow, but for `ftrl train`: needs eight GPUs -->``: lines that begin so are only read, the others are run;
+  ``run, but for`` and so on, likewise, and several with ``and`` between them.
 """
 
 from __future__ import annotations
@@ -17,18 +21,34 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTE = re.compile(r"<!-- (not run|slow): (.+?) -->")
+NOTE = re.compile(r"<!-- (not run|run|slow|servers|0 or 1)(?:, but for (`[^:]+`))?: (.+?) -->")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, its first line's number, and the note above it ("", if there is none)."""
+    """A fenced block.
+
+    Attributes:
+        language: after the fence.
+        text: of the block.
+        line: number of its first.
+        note: how it is run; ``run`` where nothing is said.
+        skipped: beginnings of lines that are not run.
+        why: the reason for the note.
+    """
 
     language: str
     text: str
     line: int
-    note: str = ""
+    note: str = "run"
+    skipped: tuple[str, ...] = ()
     why: str = ""
+
+    @property
+    def script(self) -> str:
+        """The text without the lines that are not run."""
+        whole = re.findall(r"(?:.*\\\n)*.*\n", self.text)
+        return "".join(line for line in whole if not line.startswith(self.skipped))
 
     def commands(self) -> Iterator[list[str]]:
         """The words of each simple command, without redirections, comments, and the text of here-documents.
@@ -94,7 +114,8 @@ def read_blocks(text: str) -> list[Block]:
             language, first, lines = fence[1], number + 1, []
         else:
             note = NOTE.fullmatch(before.strip())
-            found.append(Block(language, "\n".join(lines) + "\n", first, *(note.groups() if note else ())))
+            said = (note[1], tuple(re.findall(r"`([^`]+)`", note[2] or "")), note[3]) if note else ()
+            found.append(Block(language, "\n".join(lines) + "\n", first, *said))
             language, before = None, ""
     return found
 

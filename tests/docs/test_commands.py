@@ -1,42 +1,23 @@
-"""Every command of README and docs: what it names exists, and what can run here runs as printed."""
+"""Every command of README and docs is one that there is, and what it names exists."""
 
 from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
 import shlex
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from ftrl.cli import app
 from tests.docs.pages import ROOT, Block, Page, pages, read_blocks
-from tests.reports.conftest import sandbox, small_run  # noqa: F401 - a quickstart's folder, as the report's tests make it
+from tests.docs.taken_for_granted import BESIDE
 
 CLI: Any = typer.main.get_command(app)
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """What Typer raises when it refuses words; it has no public name for it."""
-
-SHELL_PAGES = [page for page in pages() if page.blocks("sh")]
-ONLY_READ = {
-    "CONTRIBUTING.md": "its commands are about this checkout",
-    "docs/collection.md": "what it shows is run by tests/rollouts",
-    "docs/report.md": "what it shows is run by tests/reports",
-    "docs/synthesis.md": "what it shows is run by tests/synthesis",
-    "docs/training.md": "what it shows is run by tests/training/test_paper_page.py",
-}
-"""Pages whose commands are not run here, and why."""
-
-BESIDE = ("jobs", "examples", "cluster", "benchmarks", "constraints", "pyproject.toml")
-"""What the project's folder has and commands name."""
 
 
 # What is printed exists
@@ -119,79 +100,6 @@ def test_the_names_that_a_page_imports_exist(page: Page) -> None:
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
-# What is printed runs
-
-
-@pytest.fixture(scope="session")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pages take for granted: a few tasks in the published format."""
-    folder = tmp_path_factory.mktemp("material")
-    for split in ("train", "test"):
-        store = str(folder / split)
-        for words in (
-            ["synth", "--out", store, "--count", "8", "--split", split],
-            ["env", "export", store, "--out", str(folder / f"{split}.jsonl")],
-        ):
-            done = CliRunner().invoke(app, words, catch_exceptions=False)
-            assert done.exit_code == 0
-    return folder
-
-
-@pytest.fixture
-def project(tmp_path: Path, material: Path, small_run: Path) -> Path:  # noqa: F811 - a fixture's name
-    """A fresh folder that looks like the project's, with the published files and a finished quickstart in it."""
-    shutil.copytree(small_run, tmp_path / "runs" / "quickstart")
-    for name in BESIDE:
-        (tmp_path / name).symlink_to(ROOT / name)
-    for file in material.glob("*.jsonl"):
-        shutil.copy(file, tmp_path)
-    return tmp_path
-
-
-def environment() -> dict[str, str]:
-    binaries = Path(sys.executable).parent
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FTRL_", "RAY_", "OPENAI_"))}
-    return {**kept, "PATH": f"{binaries}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/")}
-
-
-def run(page: Page, folder: Path, *, slow: bool) -> None:
-    """Run the page's blocks in the folder, in order; configurations that the page prints lie there by their name."""
-    for block in page.blocks("sh", "yaml"):
-        named = re.match(r"# ([\w./-]+\.yaml)\b", block.text)
-        if block.language == "yaml" and named:
-            (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
-            (folder / named[1]).write_text(block.text)
-        elif block.language == "sh" and (block.note == "" or (slow and block.note == "slow")):
-            script = ["bash", "-euo", "pipefail", "-c", block.text]
-            done = subprocess.run(
-                script,
-                cwd=folder,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-            assert done.returncode == 0, f"{page.name}:{block.line}\n{block.text}{done.stdout}{done.stderr}"
-
-
-def has(page: Page, note: str) -> bool:
-    return page.name not in ONLY_READ and any(block.note == note for block in page.blocks("sh"))
-
-
-@pytest.mark.parametrize("page", [page for page in SHELL_PAGES if has(page, "")], ids=lambda page: page.name)
-def test_the_commands_of_a_page_work_as_printed_from_top_to_bottom(page: Page, project: Path) -> None:
-    run(page, project, slow=False)
-
-
-@pytest.mark.slow
-@pytest.mark.e2e
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("page", [page for page in SHELL_PAGES if has(page, "slow")], ids=lambda page: page.name)
-def test_the_commands_that_take_minutes_work_as_printed(page: Page, project: Path) -> None:
-    run(page, project, slow=True)
-
-
 # The tests can tell
 
 
@@ -226,6 +134,12 @@ def test_a_note_belongs_to_the_block_right_below_it() -> None:
     text = "<!-- not run: needs a GPU -->\n```sh\na\n```\n\n<!-- slow: vLLM -->\n\n```sh\nb\n```\n```sh\nc\n```\n"
     assert [(block.text, block.note, block.why) for block in read_blocks(text)] == [
         ("a\n", "not run", "needs a GPU"),
-        ("b\n", "", ""),
-        ("c\n", "", ""),
+        ("b\n", "run", ""),
+        ("c\n", "run", ""),
     ]
+
+
+def test_a_note_may_except_commands_with_all_their_lines() -> None:
+    text = "<!-- slow, but for `a` and `b c`: GPUs -->\n```sh\na \\\n  x\nb d\nb c\nd \\\n  e\n```\n"
+    (block,) = read_blocks(text)
+    assert (block.note, block.why, block.script) == ("slow", "GPUs", "b d\nd \\\n  e\n")

@@ -24,6 +24,7 @@ QUIET = (
     "--disable-component-update",
 )
 
+
 def installed() -> str | None:
     """The browser's program, if there is one on this machine."""
     return next(filter(None, map(shutil.which, NAMES)), None)
