@@ -10,7 +10,7 @@ In: tasks, a model folder, settings. Out: a ``TrajectoryStore`` - Parquet parts 
 * ``snapshots`` turns a trajectory into its per-step samples when they are asked for; they are never stored.
 """
 
-from ftrl.rollouts.collection import CollectReport, collect
+from ftrl.rollouts.collection import CollectReport, Uncollected, collect
 from ftrl.rollouts.episode import EpisodeKey, run_episode
 from ftrl.rollouts.identity import identify
 from ftrl.rollouts.manifest import Collection
@@ -62,6 +62,7 @@ __all__ = [
     "TrajectoryCall",
     "TrajectoryStatus",
     "TrajectoryStore",
+    "Uncollected",
     "Usage",
     "collect",
     "identify",

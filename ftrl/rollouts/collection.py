@@ -64,6 +64,20 @@ class CollectReport(BaseModel):
     seconds: float
 
 
+class Uncollected(FtrlError):
+    """Not all that was asked for is in the store; what was finished is.
+
+    Attributes:
+        report: what the collection did all the same.
+        given_up: (environment id, sample) → why, of episodes that failed again and again through a fault of ours.
+    """
+
+    def __init__(self, message: str, report: CollectReport, given_up: dict[tuple[str, int], str]) -> None:
+        super().__init__(message)
+        self.report = report
+        self.given_up = given_up
+
+
 def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
     """Play every (task, sample) that the store does not have yet, and store it.
 
@@ -75,7 +89,7 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
 
     Raises:
         InputError: the model, the tasks or the store are not as they should be; nothing was started.
-        FtrlError: the work failed; what was finished is in the store.
+        Uncollected: the work failed, or episodes of it; what was finished is in the store.
     """
     identity = identify(config)
     if config.budget_usd is not None and identity.weights is not None:
@@ -95,19 +109,32 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
         tally = Tally(total=len(ids) * config.samples, before=len(ids) * config.samples - len(wanted))
         budget = RunBudget(config, store)
         events = FleetEvents(store.run, config.iteration)
-        if wanted:
-            _run(config, identity, tasks, wanted, store, tally, budget, events, display=display)
+        stopped: FtrlError | None = None
+        try:
+            if wanted:
+                _run(config, identity, tasks, wanted, store, tally, budget, events, display=display)
+        except InputError:
+            raise
+        except FtrlError as error:
+            stopped = error
         report = _report(config, store, identity, tally)
+    given_up = {(last.environment_id, last.sample): last.error or "" for _, last in events.given_up}
+    if stopped is not None:
+        raise Uncollected(str(stopped), report, given_up) from stopped
     if events.given_up:
         lease, last = events.given_up[0]
-        raise FtrlError(
+        raise Uncollected(
             f"{len(events.given_up)} of {tally.total} episodes could not be played through a fault of ours (first: "
-            f"task {lease.task}, sample {lease.key.sample}: {last.error}); the others are stored, go on with --resume"
+            f"task {lease.task}, sample {lease.key.sample}: {last.error}); the others are stored, go on with --resume",
+            report,
+            given_up,
         )
     if report.episodes < tally.total:
-        raise FtrlError(
+        raise Uncollected(
             f"the budget is spent ({budget.spent}) with {report.episodes} of {tally.total} episodes played; they are "
-            "stored: go on with --resume and a larger budget"
+            "stored: go on with --resume and a larger budget",
+            report,
+            given_up,
         )
     return report
 
@@ -143,6 +170,7 @@ def _run(
                 budget.spend(trajectory)
                 batch.add(trajectory)
         finally:
+            events.sum_up()
             _tell(events, left=tally.rest)
             batch.finish()
 

@@ -16,6 +16,10 @@ _log = logging.getLogger(__name__)
 MOST_FAULTS = 3
 """An episode that fails so often through a fault of ours is left out, and reported."""
 
+MOST_TOLD = 5
+"""Reasons of which the first episode is told at once and in full; all others are told in one line at the end. Where a
+provider is down, hundreds of episodes fail for one reason, each of them three times."""
+
 
 @dataclass
 class Lease:
@@ -45,6 +49,8 @@ class FleetEvents:
     engines_lost: int = 0
     faults: int = 0
     given_up: list[tuple[Lease, Trajectory]] = field(default_factory=list)
+    _told: set[str | None] = field(default_factory=set)
+    _untold: int = 0
 
     def fault(self, lease: Lease, trajectory: Trajectory) -> bool:
         """Note that an episode failed through a fault of ours; whether it is to be played again."""
@@ -54,7 +60,11 @@ class FleetEvents:
         if not again:
             self.given_up.append((lease, trajectory))
         telemetry.FAULTS.add(run=self.run, iteration=self.iteration, outcome="retried" if again else "given_up")
-        _log.warning(
+        told = trajectory.error not in self._told and len(self._told) < MOST_TOLD
+        self._told |= {trajectory.error} if told else set()
+        self._untold += not told
+        _log.log(
+            logging.WARNING if told else logging.INFO,
             "run %s, iteration %d, task %s (row %d), sample %d, trajectory %s: failed through a fault of ours (%s), %s",
             self.run,
             self.iteration,
@@ -66,6 +76,20 @@ class FleetEvents:
             "played again" if again else "given up",
         )
         return again
+
+    def sum_up(self) -> None:
+        """Tell what ``fault`` did not, in one line that names every episode that was given up."""
+        if not self._untold:
+            return
+        _log.warning(
+            "run %s, iteration %d: %d more attempts failed through a fault of ours; %d episodes were given up (row of "
+            "the task/sample: %s)",
+            self.run,
+            self.iteration,
+            self._untold,
+            len(self.given_up),
+            " ".join(f"{lease.task}/{lease.key.sample}" for lease, _ in self.given_up) or "none",
+        )
 
     def engine_lost(self, leases: Collection[Lease], why: str) -> None:
         """Note that an engine died, and that the episodes it had are handed out again."""

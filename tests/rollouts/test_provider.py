@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from ftrl.rollouts import (
     Trajectory,
     TrajectoryStatus,
     TrajectoryStore,
+    Uncollected,
     collect,
 )
 from ftrl.sandbox import CallStatus
@@ -258,6 +260,28 @@ def test_what_stays_broken_is_left_for_resume_and_never_scored(bench: Bench, ser
     down.clear()
     report = bench.collect(tasks=4, resume=True)
     assert (report.episodes, report.collected, report.f1) == (4, 1, 1.0)
+
+
+def test_an_outage_is_told_once_and_then_summed_up_with_all_that_was_given_up(
+    bench: Bench, server: ChatServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(request: dict[str, Any]) -> Reply:
+        asked = request["messages"][0]["content"]
+        broken = any(f"Task {number}:" in asked for number in (1, 3, 5, 7))
+        return Reply(status=503) if broken else solving(request)
+
+    server.answer = answer
+    provider = ProviderSettings(base_url=bench.url, retries=0)
+    with caplog.at_level(logging.INFO), pytest.raises(Uncollected, match=r"4 of 8 episodes") as stopped:
+        bench.collect(tasks=8, provider=provider)
+    told = [record for record in caplog.records if "through a fault of ours" in record.message]
+    first, last = [record.message for record in told if record.levelno >= logging.WARNING]
+    assert "503" in first
+    assert "11 more attempts failed through a fault of ours; 4 episodes were given up" in last
+    assert sorted(last.partition("task/sample: ")[2].rstrip(")").split()) == ["1/0", "3/0", "5/0", "7/0"]
+    assert len(told) == 13  # who wants every single one asks the log for them
+    assert (len(stopped.value.given_up), stopped.value.report.episodes) == (4, 4)
+    assert all("503" in why for why in stopped.value.given_up.values())
 
 
 def test_a_provider_that_is_down_ends_the_run_soon(bench: Bench, server: ChatServer) -> None:
