@@ -3,7 +3,8 @@
 ``inspect eval ftrl/ftrl_test --model openai/NAME -T path=ftrl_test.jsonl``; and ``ftrl/rotbench``, ``ftrl/toolhop``,
 ``ftrl/tau_bench``, ``ftrl/bfcl``, ``ftrl/general``. Without a path they play what ``ftrl eval fetch`` got. Providers,
 retries, limits, cache, logs and viewer are Inspect's; episodes and scores are those of ``ftrl eval``. A fault of ours
-or the provider's is a sample's error, in no score.
+or the provider's is a sample's error, in no score. Other people's tasks may run the model's code in our sandbox:
+``--sandbox ftrl``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from inspect_ai.scorer import grouped, mean, stderr
 from ftrl.errors import InputError
 from ftrl.evaluation.fetching import fetched
 from ftrl.evaluation.inspect_playing import chat_messages, episode, opened, score
+from ftrl.evaluation.inspect_sandbox import FtrlSandbox
 from ftrl.evaluation.suite import Sample
 from ftrl.evaluation.tau_bench import MODES
+
+__all__ = ["FtrlSandbox", "bfcl", "ftrl_test", "general", "rotbench", "tau_bench", "toolhop"]
 
 RESPONSE_TOKENS = 1024
 

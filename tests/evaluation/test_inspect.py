@@ -88,10 +88,10 @@ def installed(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "OPENAI_API_KEY": "a-key"}
 
 
-def inspect(environment: dict[str, str], logs: Path, *arguments: str) -> EvalLog:
+def inspect(environment: dict[str, str], logs: Path, *arguments: str, command: str = "eval") -> EvalLog:
     """What ``inspect eval`` writes into its log."""
-    command = [sys.executable, "-m", "inspect_ai", "eval", *arguments, "--log-dir", str(logs), "--display", "plain"]
-    done = subprocess.run(command, env=environment, cwd=logs.parent, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "inspect_ai", command, *arguments, "--log-dir", str(logs), "--display", "plain"]
+    done = subprocess.run(line, env=environment, cwd=logs.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = list_eval_logs(str(logs))
     return read_eval_log(log)
@@ -310,3 +310,21 @@ def test_missing_data_is_told_by_inspect_too(installed: dict[str, str], tmp_path
     done = subprocess.run(command, env=installed, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "there is no RoTBench data here; `ftrl eval fetch rotbench`" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_inspect_plays_again_what_failed_and_asks_for_nothing_else(
+    tasks: str, server: ChatServer, installed: dict[str, str], tmp_path: Path
+) -> None:
+    def refusing(request: dict[str, Any]) -> dict[str, Any] | int:
+        return 400 if "Question 2" in json.dumps(request["messages"]) else answering(request)
+
+    server.answer = refusing
+    base = ("--model", INSPECT, "--model-base-url", server.url, "-T", f"path={tasks}")
+    log = inspect(installed, tmp_path / "logs", "ftrl/ftrl_test", *base)
+    assert [sample.error is not None for sample in log.samples or ()].count(True) == 1
+    server.answer = answering
+    server.requests.clear()
+    log = inspect(installed, tmp_path / "retried", log.location, command="eval-retry")
+    assert [sample.error for sample in log.samples or ()] == [None] * 3
+    assert figures(log)["f1"]["mean"] == pytest.approx((1 + 0.5 + 0) / 3)
+    assert ["Question 2" in json.dumps(request["messages"]) for request in server.requests] == [True]
