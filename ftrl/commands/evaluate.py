@@ -92,5 +92,6 @@ def table_command(
     runs = [open_run(folder) for folder in folders]
     typer.echo(render_paper_table(own_rows(runs), form))
     for run in runs:
-        if run.missing:
-            typer.echo(f"ftrl: {run.path}: {run.missing}", err=True)
+        for told in (run.part, run.missing):
+            if told:
+                typer.echo(f"ftrl: {run.path}: {told}", err=True)

@@ -41,6 +41,7 @@ TensorOption = Annotated[int, typer.Option("--tensor-parallel", help="GPUs that 
 ContextOption = Annotated[
     int | None, typer.Option("--max-model-len", help="Context in tokens; the model's own if left out.")
 ]
+SeedOption = Annotated[int | None, typer.Option(help="Seeds of the sampling, one an episode, are made from this.")]
 InFlightOption = Annotated[
     int | None,
     typer.Option("--in-flight", help="Episodes that an engine plays at once; 256 on a GPU, else 32."),
@@ -83,7 +84,13 @@ EVALUATION: Mapping[str, tuple[Any, Any]] = {
     "max_response_tokens": (ResponseOption, 1024),
     "thinking": (ThinkingOption, False),
     "parser": (ParserOption, None),
-    "limit": (LimitOption, None),
+    "limit": (
+        Annotated[
+            int | None, typer.Option(help="Only so many tasks: of ftrl-test the first, of others drawn from all.")
+        ],
+        None,
+    ),
+    "seed": (SeedOption, None),
     "engines": (EnginesOption, 1),
     "tensor_parallel": (TensorOption, 1),
     "max_model_len": (ContextOption, None),

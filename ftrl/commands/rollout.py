@@ -22,6 +22,7 @@ from ftrl.commands.playing import (
     PriceOption,
     ReasoningOption,
     ResponseOption,
+    SeedOption,
     TasksArgument,
     TensorOption,
     ThinkingOption,
@@ -58,7 +59,7 @@ def rollout(
     profile: Annotated[str, typer.Option(help="Scoring profile that reads the calls: reference or strict.")] = (
         "reference"
     ),
-    seed: Annotated[int | None, typer.Option(help="Seeds of the sampling, one an episode, are made from this.")] = None,
+    seed: SeedOption = None,
     episode_tokens: Annotated[
         int | None, typer.Option("--episode-tokens", help="Tokens that the model may generate in one episode.")
     ] = None,

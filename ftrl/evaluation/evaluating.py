@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,8 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
     suite = suite_of(config)
     settings = config.episode or suite.settings
     speakers = _speakers(config, settings)
-    samples = _samples(suite, config)
+    all_samples = _samples(suite, config)
+    samples = drawn(all_samples, config.limit)
     if not config.resume and any(True for _ in read_episodes(config.out)):
         raise InputError("this folder holds episodes already; give another --out, or --resume", file=config.out)
     identity = speakers["model"][1]
@@ -70,7 +72,16 @@ def evaluate_suite(config: SuiteConfig, *, display: bool = True) -> SuiteResults
     if not played.episodes:
         (first, trial), why = next(iter(played.not_run.items()))
         raise FtrlError(f"no episode could be played (first: {first}, trial {trial}: {why})")
-    results = summarize_suite(run, played, suite.metrics, tasks=config.data, trials=config.trials, versions=versions())
+    results = summarize_suite(
+        run,
+        played,
+        suite.metrics,
+        tasks=config.data,
+        trials=config.trials,
+        versions=versions(),
+        limit=config.limit,
+        available=len(all_samples),
+    )
     results = results.model_copy(update={"perplexity": perplexity})
     storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
     storage.write_bytes(storage.join(config.out, "table.txt"), render_suite(results).encode() + b"\n")
@@ -112,7 +123,17 @@ def _samples(suite: Suite[Any], config: SuiteConfig) -> list[Sample[Any]]:
     for id_, count in Counter(sample.id for sample in samples).items():
         if count > 1:
             raise InputError(f"{count} tasks have the id '{id_}'", file=config.data, field="id")
-    return samples[: config.limit]
+    return samples
+
+
+def drawn(samples: Sequence[Sample[Any]], limit: int | None) -> list[Sample[Any]]:
+    """So many of the samples, drawn by their ids: files hold one kind after the other, and the first are all alike.
+
+    The draw is the same in every run, and a larger limit takes the same and more: a folder of a few goes on to many.
+    """
+    order = sorted(samples, key=lambda sample: hashlib.sha256(sample.id.encode()).digest())[:limit]
+    ids = {sample.id for sample in order}
+    return [sample for sample in samples if sample.id in ids]
 
 
 def _speakers(config: SuiteConfig, settings: EpisodeSettings) -> Speakers:

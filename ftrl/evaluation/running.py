@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ftrl import storage
 from ftrl.errors import FtrlError, InputError
-from ftrl.evaluation.spending import MODEL, Meter, Metered
+from ftrl.evaluation.spending import MODEL, Meter, Metered, seconds_before
 from ftrl.evaluation.suite import Sample, Score, Suite, Transcript
 from ftrl.rewards import Unscorable
 from ftrl.rollouts import EngineFault, EpisodeSettings, Policy, PolicyIdentity, Usage
@@ -82,11 +82,13 @@ class Played:
         not_run: (sample, trial) → why, of those that failed through a fault of ours or were not begun. They are in no
             score; running again tries them again.
         stopped: what ended the run before its end, if anything did.
+        seconds: for how long they were played, by this run and those before it that came to their end.
     """
 
     episodes: tuple[Episode, ...]
     not_run: dict[tuple[str, int], str]
     stopped: str | None = None
+    seconds: float = 0.0
 
 
 async def run_suite(
@@ -131,6 +133,7 @@ async def run_suite(
         meter.add(episode.usage.values())
     run = _Run(suite, Metered(policy, MODEL, meter), sandbox, settings, _Writer(out), meter, in_flight)
     run.done = {(e.sample, e.trial): e for e in stored if (e.sample, e.trial) in wanted}
+    began = time.monotonic()
     waiting = [asyncio.ensure_future(run.play(key, sample)) for key, sample in wanted.items() if key not in run.done]
     stopped = None
     try:
@@ -151,7 +154,8 @@ async def run_suite(
         run.writer.write()
         await asyncio.gather(*waiting, return_exceptions=True)  # none may be at work, or keep an error to itself
     left = {} if stopped is None else dict.fromkeys(wanted.keys() - run.done.keys(), f"not played: {stopped}")
-    return Played(tuple(run.done[key] for key in wanted if key in run.done), {**left, **run.not_run}, stopped)
+    episodes = tuple(run.done[key] for key in wanted if key in run.done)
+    return Played(episodes, {**left, **run.not_run}, stopped, seconds_before(out) + time.monotonic() - began)
 
 
 class _Run:

@@ -34,7 +34,7 @@ class SuiteConfig(Settings):
     model: str = Field(description="Folder of a model on this machine, or PROVIDER/NAME.")
     out: str = Field(description="Folder for results.json and the episodes, local or s3://.")
     trials: int = Field(default=1, ge=1, description="Episodes of each task.")
-    limit: int | None = Field(default=None, ge=1, description="Only the first so many tasks.")
+    limit: int | None = Field(default=None, ge=1, description="Only so many tasks, drawn from all of them.")
     resume: bool = Field(default=True, description="Go on with what the folder holds; else refuse one with episodes.")
     episode: EpisodeSettings | None = Field(default=None, description="The suite's own, as published, if left out.")
     engine: EngineSettings = EngineSettings()

@@ -1,12 +1,14 @@
-"""What an evaluation takes: tokens and dollars, by who speaks, of each episode and of all."""
+"""What an evaluation takes: tokens and dollars, by who speaks, of each episode and of all; and time."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ftrl import storage
 from ftrl.llm import Spending
 from ftrl.rollouts import Conversation, EpisodeSettings, Generation, Policy, PolicyIdentity, Usage
 
@@ -96,6 +98,26 @@ class _MeteredConversation:
         taken[self._role] = taken.get(self._role, Usage()).plus(usage)
         self._meter.add([usage])
         return generation
+
+
+def seconds_before(out: str) -> float:
+    """How long episodes of the evaluation in ``out`` were played by the calls before this one."""
+    file = storage.join(out, "results.json")
+    if not storage.exists(file):
+        return 0.0
+    return float(json.loads(storage.read_bytes(file)).get("seconds") or 0.0)
+
+
+def told(usage: Mapping[str, Usage], seconds: float | None) -> list[str]:
+    """What was taken, for people: a line for each who spoke, and one for the time."""
+    lines = []
+    for role, of in usage.items():
+        read = of.input + of.cache_read + of.cache_write
+        dollars = f", ${of.usd:.2f}" if of.usd else ""
+        lines.append(f"{role} took {read:,} tokens read, {of.output:,} generated{dollars}")
+    if seconds is not None:
+        lines.append(f"played in {seconds / 60:.1f} minutes")
+    return lines
 
 
 def total(episodes: Iterable[Mapping[str, Usage]]) -> dict[str, Usage]:

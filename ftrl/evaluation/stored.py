@@ -16,7 +16,7 @@ from ftrl.evaluation.results import EvalResults
 from ftrl.evaluation.running import read_episodes
 from ftrl.evaluation.statistics import Comparison, compare
 from ftrl.evaluation.suite_results import SuiteResults, scores_by_task
-from ftrl.evaluation.unplayed import missing
+from ftrl.evaluation.unplayed import missing, part, short
 from ftrl.rollouts import TrajectoryStore
 
 
@@ -51,8 +51,9 @@ class StoredRun:
 
     @property
     def thinking(self) -> bool:
-        """Whether the model was asked to think first."""
-        return (self.results if isinstance(self.results, EvalResults) else self.results.run).settings.thinking
+        """Whether the model was asked to think first: a model of one's own, or with some effort a provider's."""
+        settings = (self.results if isinstance(self.results, EvalResults) else self.results.run).settings
+        return settings.thinking or settings.reasoning_effort not in (None, "none")
 
     @property
     def not_run(self) -> int:
@@ -63,6 +64,11 @@ class StoredRun:
     def missing(self) -> str | None:
         """The same for people; ``None`` where nothing is missing."""
         return missing(self.results.episodes, self.results.not_run)
+
+    @property
+    def part(self) -> str | None:
+        """How many of the benchmark's tasks were asked for; ``None`` where all were."""
+        return part(self.results.limit, self.results.available)
 
     @property
     def metrics(self) -> list[str]:
@@ -132,5 +138,6 @@ def render_comparison(first: StoredRun, second: StoredRun, metric: str, found: C
     ]
     lines += [f"{name} is INCOMPLETE: {run.missing}" for name, run in (("A", first), ("B", second)) if run.missing]
     for name, tasks in (("A better", found.better), ("B better", found.worse)):
-        lines.append(f"{name} on {len(tasks)} tasks" + (": " + ", ".join(map(str, tasks)) if tasks else ""))
+        named = ", ".join(short(str(task)) for task in tasks)
+        lines.append(f"{name} on {len(tasks)} tasks" + (f": {named}" if named else ""))
     return "\n".join(lines)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from ftrl.evaluation.running import Episode, Played, RunIdentity, endings
-from ftrl.evaluation.spending import total
+from ftrl.evaluation.spending import told, total
 from ftrl.evaluation.statistics import Estimate, estimate, pass_hat_k
-from ftrl.evaluation.unplayed import listed, marked
+from ftrl.evaluation.unplayed import listed, marked, part
 from ftrl.rollouts import Usage
 
 
@@ -34,12 +34,15 @@ class SuiteResults(BaseModel):
         run: suite, policy and settings.
         tasks: where the tasks lie.
         trials: episodes of each task that were asked for.
+        limit: how many tasks were asked for; all of them if null.
+        available: how many there are.
         versions: of the software that can change a result.
         metrics: metric → figure over all tasks.
         by_label: label → its value → metric → figure.
         pass_hat_k: k → pass^k of the first metric, for metrics that are 1 or 0 and tasks played more than once.
         endings: how the episodes ended.
         usage: what the episodes took, by who spoke: ``model``, ``user``.
+        seconds: for how long they were played, over all calls that came to their end; starting engines left out.
         perplexity: of the suite's texts; only of ``general``, and of models whose engine is ours.
         not_run: ``sample/trial`` → why, of episodes that are in no figure; the next run plays them.
         complete: whether there are none such.
@@ -50,12 +53,15 @@ class SuiteResults(BaseModel):
     run: RunIdentity
     tasks: str
     trials: int
+    limit: int | None = None
+    available: int | None = None
     versions: dict[str, str]
     metrics: dict[str, Estimate]
     by_label: dict[str, dict[str, dict[str, Estimate]]]
     pass_hat_k: dict[int, Estimate] = {}
     endings: dict[str, int]
     usage: dict[str, Usage] = {}
+    seconds: float | None = None
     perplexity: Perplexity | None = None
     not_run: dict[str, str]
 
@@ -72,7 +78,15 @@ class SuiteResults(BaseModel):
 
 
 def summarize_suite(
-    run: RunIdentity, played: Played, metrics: Sequence[str], *, tasks: str, trials: int, versions: Mapping[str, str]
+    run: RunIdentity,
+    played: Played,
+    metrics: Sequence[str],
+    *,
+    tasks: str,
+    trials: int,
+    versions: Mapping[str, str],
+    limit: int | None = None,
+    available: int | None = None,
 ) -> SuiteResults:
     """The figures of a run.
 
@@ -85,6 +99,8 @@ def summarize_suite(
         run=run,
         tasks=tasks,
         trials=trials,
+        limit=limit,
+        available=available,
         versions=dict(versions),
         metrics=_figures(episodes, metrics),
         by_label={
@@ -94,6 +110,7 @@ def summarize_suite(
         pass_hat_k=_pass_hat_k(scores_by_task(episodes, metrics[0])),
         endings=endings(episodes),
         usage=total(episode.usage for episode in episodes),
+        seconds=played.seconds,
         not_run={f"{sample}/{trial}": why for (sample, trial), why in sorted(played.not_run.items())},
     )
 
@@ -115,29 +132,25 @@ def render_suite(results: SuiteResults) -> str:
     run = results.run
     chosen = "".join(f", {name} {value}" for name, value in run.variant.items())
     names = list(results.metrics)
-    rows = [("all tasks", results.metrics)]
+    rows = [("mean of tasks", results.metrics)]
     rows += [
         (f"{label}: {v}", f) for label, values in results.by_label.items() if len(values) > 1 for v, f in values.items()
     ]
-    lines = [f"{run.suite}{chosen}: {run.policy.name}", *marked(results.episodes, results.not_run)]
+    of = part(results.limit, results.available)
+    lines = [f"{run.suite}{chosen}: {run.policy.name}" + (f", {of}" if of else "")]
+    lines += marked(results.episodes, results.not_run)
     lines.append(f"{'':34}{'tasks':>6}" + "".join(f"{n:>22}" for n in names))
     lines += [
-        f"{name:34}{next(iter(of.values())).tasks:>6}" + "".join(f"{_shown(of[n]):>22}" for n in names)
-        for name, of in rows
+        f"{name:34}{next(iter(figures.values())).tasks:>6}" + "".join(f"{_shown(figures[n]):>22}" for n in names)
+        for name, figures in rows
     ]
     lines += [f"{f'pass^{k}':34}{figure.tasks:>6}{_shown(figure):>22}" for k, figure in results.pass_hat_k.items()]
     lines.append("episodes: " + (", ".join(f"{name} {count}" for name, count in results.endings.items()) or "none"))
     if results.perplexity is not None:
         lines.append(f"perplexity {results.perplexity.value:.3f} over {results.perplexity.tokens:,} tokens of text")
-    lines += [f"{role} took {_taken(usage)}" for role, usage in results.usage.items()]
+    lines += told(results.usage, results.seconds)
     lines += listed(results.not_run)
     return "\n".join(lines)
-
-
-def _taken(usage: Usage) -> str:
-    read = usage.input + usage.cache_read + usage.cache_write
-    dollars = "" if not usage.usd else f", ${usage.usd:.2f}"
-    return f"{read:,} tokens read, {usage.output:,} generated{dollars}"
 
 
 def _shown(figure: Estimate) -> str:

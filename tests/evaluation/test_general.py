@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from ftrl.commands.evaluate import group
 from ftrl.evaluation import General, SuiteResults
 from ftrl.evaluation.general import GeneralTask, problems, score_answer
+from ftrl.evaluation.stored import open_run
 from tests.evaluation.chat_server import LEAN, ChatServer, saying
 
 SUM = GeneralTask("What is 700 + 512?", ("1212",), is_number=True)
@@ -74,6 +75,27 @@ def test_the_command_needs_no_data(server: ChatServer, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     results = SuiteResults.model_validate_json(result.stdout)
     assert {part: of["strict"].mean for part, of in results.by_label["part"].items()} == {"arithmetic": 1, "reading": 1}
+
+
+def test_a_limit_draws_from_everywhere_and_a_larger_one_keeps_what_was_drawn(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    server.answer = lambda request: saying("<answer>6</answer>")
+    arguments = ["general", "--model", LEAN, "--base-url", server.url, "--out", str(tmp_path / "out")]
+    few = CliRunner().invoke(group, [*arguments, "--limit", "12", "--seed", "7"])
+    assert few.exit_code == 0, few.output
+    assert few.stdout.splitlines()[0] == f"general: {LEAN}, 12 of its 94 tasks"
+    results = open_run(str(tmp_path / "out")).results
+    assert isinstance(results, SuiteResults)
+    assert {part: of["strict"].tasks for part, of in results.by_label["part"].items()}.keys() == {
+        "arithmetic",
+        "reading",
+    }
+    assert len({request["seed"] for request in server.requests}) == 12
+    server.requests.clear()
+    more = CliRunner().invoke(group, [*arguments, "--limit", "20", "--seed", "7"])
+    assert more.exit_code == 0, more.output
+    assert len(server.requests) == 8
 
 
 def test_a_job_evaluates_any_suite(server: ChatServer, tmp_path: Path) -> None:

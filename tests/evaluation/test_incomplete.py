@@ -13,7 +13,17 @@ from typer.testing import CliRunner, Result
 from ftrl.commands.evaluate import group
 from ftrl.environments import EnvironmentStore, Scenario
 from ftrl.errors import FtrlError
-from ftrl.evaluation import EvalConfig, EvalResults, SuiteConfig, SuiteResults, evaluate, evaluate_suite, incomplete
+from ftrl.evaluation import (
+    EvalConfig,
+    EvalResults,
+    SuiteConfig,
+    SuiteResults,
+    evaluate,
+    evaluate_suite,
+    incomplete,
+    render_table,
+)
+from ftrl.evaluation.unplayed import listed
 from ftrl.rollouts import EngineSettings, ProviderSettings
 from tests.evaluation.chat_server import LEAN, ChatServer, saying
 from tests.evaluation.test_evaluation import SOURCE, make_environment
@@ -139,7 +149,7 @@ def test_our_own_benchmark_writes_what_was_played_lists_the_rest_and_is_complete
     assert "2 of 6 episodes were not played and are in no figure" in str(result.exception)
     assert result.stdout.splitlines()[1] == "INCOMPLETE: 2 of 6 episodes were not played and are in no figure"
     id_ = make_environment(1, Scenario.SINGLE_HOP).id
-    assert f"not run: {id_}/0, {id_}/1: 2 of 6 episodes could not be played through a fault of ours" in result.stdout
+    assert f"not run: {id_[:12]}/0, {id_[:12]}/1: openai-api/local/scripted refuses a request: 400" in result.stdout
     results = EvalResults.model_validate(written(out))
     assert (results.complete, results.episodes, list(results.not_run)) == (False, 4, [f"{id_}/0", f"{id_}/1"])
     assert results.overall.tasks == 2
@@ -149,6 +159,12 @@ def test_our_own_benchmark_writes_what_was_played_lists_the_rest_and_is_complete
     assert len(server.requests) == 2
     assert (written(out)["complete"], written(out)["not_run"]) == (True, {})
     assert (out / "table.txt").read_text() == run(*arguments).stdout
+
+
+def test_reasons_that_are_all_different_do_not_fill_the_screen() -> None:
+    told = listed({f"task-{number}/0": f"request {number} failed" for number in range(90)})
+    assert told[0] == "not run: task-0/0: request 0 failed"
+    assert told[5:] == ["not run: 85 more, for 85 more reasons; results.json has them under not_run"]
 
 
 def test_our_own_benchmark_within_a_budget_says_what_it_was_not_enough_for(
@@ -166,9 +182,20 @@ def test_our_own_benchmark_within_a_budget_says_what_it_was_not_enough_for(
     )
     results = evaluate(config, display=False)
     assert (results.episodes, len(results.not_run)) == (2, 1)
+    assert results.usage["model"].model_dump(include={"input", "output", "usd"}) == {
+        "input": 200,
+        "output": 20,
+        "usd": pytest.approx(0.0004),
+    }
+    first = results.seconds
     assert str(incomplete(results)).startswith("the budget is spent, and 1 of 3 episodes were not played")
     more = config.model_copy(update={"budget_usd": 1.0})
-    assert evaluate(more, display=False).complete
+    whole = evaluate(more, display=False)
+    assert whole.complete
+    assert whole.seconds is not None
+    assert first is not None
+    assert whole.seconds > first > 0
+    assert "\nmodel took 300 tokens read, 30 generated, $0.00\nplayed in " in render_table(whole)
 
 
 def test_our_own_benchmark_has_no_figures_where_nothing_could_be_played(
@@ -200,3 +227,17 @@ def test_comparisons_and_the_table_say_that_a_run_is_incomplete(tasks: str, serv
         assert "this run, incomplete" in shown.stdout
         assert f"{half}: {told}" in shown.stderr
         assert "incomplete" not in run("table", whole, "--format", form).output
+
+
+def test_the_table_says_which_models_were_given_a_part_of_the_tasks(
+    many: str, server: ChatServer, tmp_path: Path
+) -> None:
+    server.answer = lambda request: saying(RIGHT)
+    out = str(tmp_path / "part")
+    played = run("rotbench", many, "--model", LEAN, "--base-url", server.url, "--limit", "2", "--out", out)
+    assert played.exit_code == 0, played.output
+    assert played.stdout.splitlines()[0] == f"rotbench: {LEAN}, 2 of its 50 tasks"
+    for form in ("text", "csv", "latex", "html"):
+        shown = run("table", out, "--format", form)
+        assert "this run, in part" in shown.stdout
+        assert f"{out}: 2 of its 50 tasks" in shown.stderr

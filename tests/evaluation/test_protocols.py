@@ -149,6 +149,7 @@ def test_a_request_that_the_provider_refuses_is_listed_and_in_no_figure(
 
     provider.answer = answer
     results, episodes = play(provider, tmp_path / "out", suite="general", limit=2)
-    assert list(results.not_run) == ["arithmetic/1/0"]
+    ((refused, why), (played,)) = (*results.not_run.items(), episodes)
+    assert (refused != f"{played.sample}/0", "400" in why) == (True, True)
     assert not results.complete
-    assert (results.metrics["strict"].tasks, len(episodes)) == (1, 1)
+    assert results.metrics["strict"].tasks == 1

@@ -65,9 +65,17 @@ def data(tmp_path: Path) -> str:
     return str(tmp_path / "data")
 
 
-def play(data: str, policy: Waiter, sandbox: Sandbox, out: Path, *, trials: int = 1) -> Played:
+def play(
+    data: str,
+    policy: Waiter,
+    sandbox: Sandbox,
+    out: Path,
+    *,
+    trials: int = 1,
+    settings: EpisodeSettings = RoTBench.settings,
+) -> Played:
     suite = RoTBench()
-    run = run_suite(suite, suite.load(data), policy, sandbox, suite.settings, str(out), trials=trials)
+    run = run_suite(suite, suite.load(data), policy, sandbox, settings, str(out), trials=trials)
     played = asyncio.run(run)
     identity = RunIdentity.model_validate_json((out / "run.json").read_text())
     results = summarize_suite(identity, played, suite.metrics, tasks=data, trials=trials, versions={"ftrl": "0"})
@@ -189,6 +197,16 @@ def test_the_table_holds_own_rows_under_the_papers(two_runs: tuple[str, str]) ->
     assert "100.00 ±" in own
     assert "Ye et al. 2025" in lines[-1]
     assert lines[-1].endswith("± is half a 95 % interval.")
+
+
+def test_a_providers_model_that_thinks_has_a_row_of_its_own(data: str, one_sandbox: Sandbox, tmp_path: Path) -> None:
+    for effort in (None, "none", "high"):
+        waiter, out = Waiter(dict.fromkeys("abcd", RIGHT)), tmp_path / str(effort)
+        play(data, waiter, one_sandbox, out, settings=EpisodeSettings(max_turns=1, reasoning_effort=effort))
+    thinking = {name: open_run(str(tmp_path / name)).thinking for name in ("None", "none", "high")}
+    assert thinking == {"None": False, "none": False, "high": True}
+    rows = own_rows([open_run(str(tmp_path / name)) for name in ("none", "high")])
+    assert [(row.model, row.thinking) for row in rows] == [("waiter", False), ("waiter", True)]
 
 
 def test_the_table_comes_as_csv_latex_and_html(two_runs: tuple[str, str]) -> None:
