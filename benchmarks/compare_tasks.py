@@ -36,9 +36,10 @@ def measured(tasks: Tasks, audited: bool) -> dict[str, str]:
     """Each figure by its name."""
     sums: dict[str, list[float]] = {}
     types: Counter[str] = Counter()
+    lines = Counter(line for environment in tasks for line in environment.question.splitlines())
     for environment in tasks:
         sources = tasks.sources(environment)
-        for name, value in of_task(environment, types):
+        for name, value in of_task(environment, types, lines):
             sums.setdefault(name, []).append(value)
         for source in sources.values():
             for name, value in of_source(source):
@@ -66,6 +67,7 @@ NAMES = (
     "golds a task",
     "hops",
     "question, characters",
+    "question, characters of lines that no other task has",
     "parameters a tool",
     "required parameters a tool",
     "code, lines a tool",
@@ -74,13 +76,15 @@ NAMES = (
 )
 
 
-def of_task(environment: Environment, types: Counter[str]) -> Iterator[tuple[str, float]]:
-    """The figures of a task and of its documents."""
+def of_task(environment: Environment, types: Counter[str], lines: Counter[str]) -> Iterator[tuple[str, float]]:
+    """The figures of a task and of its documents; ``lines`` counts those of all questions."""
     needed = {gold.tool for gold in environment.golds}
     yield "tools a task", len(environment.tools)
     yield "distractors a task", sum(tool_name(tool) not in needed for tool in environment.tools)
     yield "golds a task", len(environment.golds)
     yield "question, characters", len(environment.question)
+    own = [line for line in environment.question.splitlines() if lines[line] == 1]
+    yield "question, characters of lines that no other task has", sum(map(len, own))
     if environment.trace:
         yield "hops", len(waves(environment.trace))
     for tool in environment.tools:

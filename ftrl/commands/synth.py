@@ -99,7 +99,7 @@ def synth(
     ] = None,
     functional: Annotated[float | None, typer.Option(help="Share of tools that serve more than asked, 0 to 1.")] = None,
     expansions: Annotated[
-        int | None, typer.Option(help="Most parameters that a tool has beyond its own, 0 to 6.")
+        int | None, typer.Option(help="Most parameters that a tool has beyond its own, 0 to 12.")
     ] = None,
     required: Annotated[float | None, typer.Option(help="Share of these that have to be given, 0 to 1.")] = None,
     types: Annotated[float | None, typer.Option(help="Share of tools that take lists and objects, 0 to 1.")] = None,

@@ -53,7 +53,7 @@ class SynthesisConfig(BaseModel):
         default=None, ge=0, le=1, description="Functional generalisation: share of tools that serve more than asked."
     )
     expansions: int | None = Field(
-        default=None, ge=0, le=6, description="Parameter expansion: most parameters beyond those that are needed."
+        default=None, ge=0, le=12, description="Parameter expansion: most parameters beyond those that are needed."
     )
     required: float | None = Field(
         default=None, ge=0, le=1, description="Share of the added parameters that have to be given."

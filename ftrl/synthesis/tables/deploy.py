@@ -158,10 +158,12 @@ class _Deploying:
     def _other_turns(self, fact: Fact) -> list[Given | None]:
         """The same figure without its unit or number of pieces, and with others."""
         unit = self._tool.parameter(Role.UNIT)
-        others: list[Given | None] = [None] if fact.given else []
+        if fact.given is None:
+            return []
+        others: list[Given | None] = [None]
         if unit is not None:
             others += [Given("unit", name) for name in unit.enum]
-        if fact.given is not None and fact.given.role == "pieces":
+        if fact.given.role == "pieces":
             others.append(Given("pieces", int(fact.given.value) + 1))
         return [other for other in others if other != fact.given]
 

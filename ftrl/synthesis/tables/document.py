@@ -29,10 +29,8 @@ _MORE_OF_QUERIES = (
     " The result is {what}. Fails if there is none, or no such {kind}.",
     " Gives {what}; an error where nothing fits.",
 )
-_NAMES = {
-    Role.UNIT: ("unit", "in_unit", "output_unit"),
-    Role.PIECES: ("quantity", "pieces", "count"),
-}
+UNIT_NAMES = ("unit", "in_unit", "output_unit")
+PIECES_NAMES = ("quantity", "pieces", "count")
 
 
 def document(relation: Relation, style: Style, rng: Random, needs: AbstractSet[Role] = frozenset()) -> ToolDocument:
@@ -100,13 +98,23 @@ def _given(relation: Relation, needs: AbstractSet[Role], rng: Random) -> tuple[P
         return ()
     made = []
     if Role.UNIT in needs:
-        units = (answer.unit, *(unit for unit, _ in answer.units))
-        text = "The unit of the result, which is rounded to a whole number."
-        made.append(Parameter(rng.choice(_NAMES[Role.UNIT]), "string", text, False, units, answer.unit, Role.UNIT))
+        made.append(replace(unit_parameter(answer), name=rng.choice(UNIT_NAMES)))
     if Role.PIECES in needs:
-        text = f"For how many pieces the {relation.nouns[0]} is wanted, at least 1."
-        made.append(Parameter(rng.choice(_NAMES[Role.PIECES]), "integer", text, False, (), 1, Role.PIECES))
+        made.append(replace(pieces_parameter(relation), name=rng.choice(PIECES_NAMES)))
     return tuple(made)
+
+
+def unit_parameter(answer: Quantity) -> Parameter:
+    """The parameter that says in which unit a figure is wanted."""
+    units = (answer.unit, *(unit for unit, _ in answer.units))
+    text = "The unit of the result, which is rounded to a whole number."
+    return Parameter("unit", "string", text, False, units, answer.unit, Role.UNIT, option="unit")
+
+
+def pieces_parameter(relation: Relation) -> Parameter:
+    """The parameter that says for how many pieces a figure is wanted."""
+    text = f"For how many pieces the {relation.nouns[0]} is wanted, at least 1."
+    return Parameter("quantity", "integer", text, False, (), 1, Role.PIECES, option="pieces")
 
 
 def _answer(relation: Relation) -> str:

@@ -6,6 +6,7 @@ from random import Random
 
 from ftrl.synthesis.tables import wording
 from ftrl.synthesis.tables.facts import Date, Entity, Fact, Quantity
+from ftrl.synthesis.tables.setting import in_context
 from ftrl.synthesis.tables.sound import can_be_guessed
 from ftrl.synthesis.tables.style import Style
 
@@ -60,4 +61,4 @@ def _nested(subject: Entity, facts: list[Fact], rng: Random) -> str:
 
 
 def _said(question: str, style: Style, rng: Random) -> str:
-    return wording.in_context(question, rng) if style.wide else f"{wording.INSTRUCTION}\n{question}"
+    return in_context(question, rng) if style.wide else f"{wording.INSTRUCTION}\n{question}"

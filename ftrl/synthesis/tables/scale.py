@@ -12,47 +12,12 @@ from random import Random
 
 from ftrl.synthesis.tables.decompose import Decomposition
 from ftrl.synthesis.tables.document import document
-from ftrl.synthesis.tables.facts import Clock, Date, Facts, Kind, Moment, Quantity, Relation, Take
+from ftrl.synthesis.tables.facts import Facts, Kind, Relation, Take
 from ftrl.synthesis.tables.integrate import MOST_FIELDS, Toolset, can_share, register
+from ftrl.synthesis.tables.options import expanded
 from ftrl.synthesis.tables.style import Style
 from ftrl.synthesis.tables.tool import MOST_AT_ONCE, Form, Parameter, Role, ToolDocument, apart
 
-IGNORE_CASE = Parameter(
-    "ignore_case", "boolean", "Whether upper and lower case count as the same in the name.", False, (), False
-)
-DETAIL = Parameter(
-    "detail",
-    "string",
-    "How much to return: only the value, or a record that also says what it is.",
-    False,
-    ("value", "record"),
-    "value",
-)
-ROUND_TO = Parameter("round_to", "integer", "Round the number to a multiple of this; 1 leaves it exact.", False, (), 1)
-NAME_ORDER = Parameter(
-    "name_order",
-    "string",
-    "Which part of a person's name comes first in the result.",
-    False,
-    ("given_first", "family_first"),
-    "given_first",
-)
-DATE_ORDER = Parameter(
-    "date_order",
-    "string",
-    "How a date is written in the result: YYYY-MM-DD or DD-MM-YYYY.",
-    False,
-    ("year_first", "day_first"),
-    "year_first",
-)
-NUMBER_FORMAT = Parameter(
-    "number_format",
-    "string",
-    "Whether the result is a number, or a text with a space after every three digits.",
-    False,
-    ("number", "spaced"),
-    "number",
-)
 STATISTIC = Parameter(
     "statistic",
     "string",
@@ -61,8 +26,6 @@ STATISTIC = Parameter(
     ("total", "average", "highest", "lowest"),
     role=Role.STATISTIC,
 )
-_MAY_BE_REQUIRED = (IGNORE_CASE, DETAIL)
-"""What the answer does not hang on, whatever is chosen."""
 
 
 def scale(decomposition: Decomposition, toolset: Toolset, facts: Facts, style: Style, rng: Random) -> Toolset:
@@ -74,7 +37,7 @@ def scale(decomposition: Decomposition, toolset: Toolset, facts: Facts, style: S
     documents = []
     for tool in (*toolset.documents, *extra):
         changed = _retype(_generalise(tool, facts, taken, style, rng), decomposition, style, rng)
-        documents.append(_expand(changed, style, rng))
+        documents.append(expanded(changed, style, rng))
     documents = apart(documents)
     names = {before.name: after.name for before, after in zip(toolset.documents, documents, strict=False)}
     rng.shuffle(documents)
@@ -160,40 +123,3 @@ def _retype(tool: ToolDocument, decomposition: Decomposition, style: Style, rng:
         text = f"{subject.description.rstrip('.')}; one or several, {MOST_AT_ONCE} at most."
         return tool.with_parameter(replace(subject, name=name, type="array", description=text, form=Form.LIST))
     return tool
-
-
-def _expand(tool: ToolDocument, style: Style, rng: Random) -> ToolDocument:
-    """Parameter expansion: more parameters, some of them to be given."""
-    answers = [relation.object for relation in tool.relations]
-    subject = tool.parameter(Role.SUBJECT)
-    assert subject is not None
-    query = tool.relation.query
-    if query is not None and query.take is Take.DAYS:
-        return tool
-    kind = tool.relation.subject
-    plain = kind.numbered or kind.keys or subject.form is not Form.PLAIN
-    possible = [DETAIL] if plain else [IGNORE_CASE, DETAIL]
-    lists = query is not None and query.take.lists
-    if len(answers) == 1 and not lists and tool.parameter(Role.STATISTIC) is None:
-        possible += _of_answer(answers[0], style)
-    taken = {parameter.name for parameter in tool.parameters}
-    possible = [parameter for parameter in possible if parameter.name not in taken]
-    count = rng.randint(0, min(style.expansions, len(possible)))
-    chosen = rng.sample(possible, count)
-    added = [parameter for parameter in possible if parameter in chosen]
-    if style.required:
-        added = [
-            replace(parameter, required=True, default=None)
-            if parameter in _MAY_BE_REQUIRED and rng.random() < style.required
-            else parameter
-            for parameter in added
-        ]
-    return tool.with_parameters(tuple(added))
-
-
-def _of_answer(answer: Kind | Quantity | object, style: Style) -> list[Parameter]:
-    if isinstance(answer, Quantity) and answer.whole:
-        return [ROUND_TO, NUMBER_FORMAT] if style.wide else [ROUND_TO]
-    if isinstance(answer, Kind) and answer.person and answer.words == 2:
-        return [NAME_ORDER]
-    return [DATE_ORDER] if style.wide and isinstance(answer, Date) and not isinstance(answer, (Clock, Moment)) else []

@@ -55,6 +55,7 @@ class Parameter:
         role: what it is for.
         form: how its value is passed.
         parts: for objects, name to JSON Schema; the first has to be given, unless all have.
+        option: which option it is, whatever it is called; see ``options``.
     """
 
     name: str
@@ -62,10 +63,11 @@ class Parameter:
     description: str
     required: bool = True
     enum: tuple[str, ...] = ()
-    default: str | bool | int | None = None
+    default: str | bool | int | tuple[()] | None = None
     role: Role = Role.OPTION
     form: Form = Form.PLAIN
     parts: tuple[tuple[str, dict[str, Any]], ...] = ()
+    option: str = ""
 
     def schema(self) -> dict[str, Any]:
         """As a JSON Schema property."""
@@ -79,8 +81,10 @@ class Parameter:
             schema["additionalProperties"] = False
         if self.enum:
             schema["enum"] = list(self.enum)
-        if not self.required:
-            schema["default"] = self.default
+        if self.type == "array" and self.form is Form.PLAIN:
+            schema["items"] = {"type": "string"}
+        if not self.required and self.default is not None:
+            schema["default"] = [] if self.default == () else self.default
         return schema
 
     def wrapped(self, value: Any) -> Any:
@@ -119,6 +123,10 @@ class ToolDocument:
     def parameter(self, role: Role) -> Parameter | None:
         """The parameter of that role, if there is one."""
         return next((parameter for parameter in self.parameters if parameter.role is role), None)
+
+    def option(self, option: Parameter) -> Parameter | None:
+        """The parameter that is this option, under whatever name, if there is one."""
+        return next((parameter for parameter in self.parameters if parameter.option == option.option), None)
 
     @property
     def subject(self) -> tuple[Parameter, ...]:

@@ -65,30 +65,6 @@ _ALSO_SEVERAL = (
     "Here is what I need: {}.",
     "I am after {}.",
 )
-_INSTRUCTIONS = (
-    INSTRUCTION,
-    "Use the tools to answer.",
-    "Answer with the help of the tools that you have.",
-    "The tools know what is asked for: call them.",
-    "Look everything up with the tools, and answer nothing from memory.",
-)
-_CONTEXTS = (
-    "I am preparing an entry for an almanac.",
-    "This is for a quiz that I am writing.",
-    "We are checking the records of an archive.",
-    "A reader has sent us this question.",
-    "I need this for a report that is due today.",
-    "Two colleagues of mine disagree about this.",
-    "I am filling the last gaps in a table.",
-    "Somebody rang the help desk and asked this.",
-)
-_ENDINGS = (
-    "Thank you!",
-    "Please be exact.",
-    "A short answer will do.",
-    "I need the answer and nothing else.",
-    "That is all for now.",
-)
 
 
 def a(noun: str) -> str:
@@ -184,18 +160,6 @@ def ask_days(relation: Relation, subjects: list[str], rng: Random) -> str:
     """The question how many days lie between what two subjects have."""
     first, second = subjects
     return rng.choice(_DAYS).format(noun=relation.nouns[0], first=first, second=second)
-
-
-def in_context(question: str, rng: Random) -> str:
-    """The user message around a question: what the tools are for, sometimes why it is asked, sometimes a thank-you."""
-    parts = [question]
-    if rng.random() < 0.5:
-        parts.insert(0, rng.choice(_CONTEXTS))
-    if rng.random() < 0.3:
-        parts.append(rng.choice(_ENDINGS))
-    instruction = rng.choice(_INSTRUCTIONS)
-    text = " ".join(parts)
-    return f"{instruction}\n{text}" if rng.random() < 0.7 else f"{text}\n{instruction}"
 
 
 def ask_extreme(relation: Relation, subjects: list[str], more: bool, rng: Random) -> str:

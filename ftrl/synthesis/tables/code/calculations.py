@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from random import Random
 
 from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
+from ftrl.synthesis.tables.code.keys import readings
 from ftrl.synthesis.tables.code.voice import Lines, Voice, function, indented, literal
-from ftrl.synthesis.tables.scale import IGNORE_CASE
+from ftrl.synthesis.tables.options import BOTH_DAYS, SIGNED
 from ftrl.synthesis.tables.tool import Form, Role, ToolDocument
 
 
@@ -36,22 +37,19 @@ def local_time_source(tool: ToolDocument, offsets: Mapping[str, str], starts: Ma
         "}",
     ]
     subject_checks, key = voice.subject(tool)
-    folded: Lines = []
-    if IGNORE_CASE.name in {parameter.name for parameter in tool.parameters}:
-        folded = ["if ignore_case:", "    key = next((name for name in offsets if name.lower() == key.lower()), key)"]
     core = [
         *key,
-        *folded,
+        *readings(tool, "offsets"),
         *voice.refuse("key in offsets", voice.unknown(tool.relation.subject), "LookupError", "key not in offsets"),
         f"start = datetime.fromisoformat(starts[{event.name}]) + timedelta(minutes=offsets[key])",
         f'{variable(tool)} = start.isoformat(sep=" ", timespec="minutes")',
         *effects(tool),
     ]
     if subject.form is Form.LIST:
-        core = [*core, *returned(tool, rng, "results.append({})")]
+        core = [*core, *returned(tool, "offsets", rng, "results.append({})")]
         core = ["results = []", f"for item in {subject.name}:", *indented(core), "return results"]
     else:
-        core = [*core, *returned(tool, rng)]
+        core = [*core, *returned(tool, "offsets", rng)]
     name = event.name
     event_checks = [
         *voice.refuse(
@@ -79,8 +77,21 @@ def days_source(tool: ToolDocument, rng: Random) -> str:
         *voice.day(start.name),
         *voice.day(end.name),
         *checks(tool, voice),
-        f"number = abs((date.fromisoformat({end.name}) - date.fromisoformat({start.name})).days)",
+        *_counted(tool, start.name, end.name),
         *effects(tool),
-        *returned(tool, rng),
+        *returned(tool, "", rng),
     ]
     return function(tool, lines)
+
+
+def _counted(tool: ToolDocument, start: str, end: str) -> Lines:
+    both, signed = tool.option(BOTH_DAYS), tool.option(SIGNED)
+    days = f"(date.fromisoformat({end}) - date.fromisoformat({start})).days"
+    if both is None and signed is None:
+        return [f"number = abs({days})"]
+    lines = [f"days = {days}", "number = abs(days)"]
+    if both is not None:
+        lines += [f"if {both.name}:", "    number = number + 1"]
+    if signed is not None:
+        lines += [f"if {signed.name} and days < 0:", "    number = -number"]
+    return lines

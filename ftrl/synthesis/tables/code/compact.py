@@ -9,18 +9,16 @@ from random import Random
 
 from ftrl.synthesis.tables.code.voice import literal
 from ftrl.synthesis.tables.facts import Date, Kind, Quantity, Relation
-from ftrl.synthesis.tables.scale import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO
+from ftrl.synthesis.tables.options import DETAIL, IGNORE_CASE, NAME_ORDER, ROUND_TO, SHORT
 from ftrl.synthesis.tables.tool import Form, Parameter, Role, ToolDocument
 from ftrl.synthesis.tables.wording import a
-
-_OPTIONS = (IGNORE_CASE, DETAIL, ROUND_TO, NAME_ORDER)
 
 
 def is_short(tool: ToolDocument) -> bool:
     """Whether the tool takes no more than this shape understands."""
     subject, *options = tool.parameters
     plain = subject.role is Role.SUBJECT and subject.form is Form.PLAIN and tool.relation.query is None
-    return plain and len(tool.relations) == 1 and all(option in _OPTIONS for option in options)
+    return plain and len(tool.relations) == 1 and all(option in SHORT for option in options)
 
 
 def table_source(tool: ToolDocument, table: dict[str | int, str], rng: Random) -> str:

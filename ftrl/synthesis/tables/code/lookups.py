@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
+from ftrl.synthesis.tables.code.answers import checks, effects, imports, returned, variable
+from ftrl.synthesis.tables.code.keys import readings
 from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, key_of, literal
 from ftrl.synthesis.tables.facts import Entity, Kind, Quantity, Relation
-from ftrl.synthesis.tables.scale import IGNORE_CASE
 from ftrl.synthesis.tables.tool import Form, Role, ToolDocument
 
 Table = Mapping[Entity, Mapping[str, str]]
@@ -24,17 +24,17 @@ def lookup_source(tool: ToolDocument, table: Table, rng: Random) -> str:
     subject_checks, key = voice.subject(tool)
     subject = tool.parameter(Role.SUBJECT)
     assert subject is not None
-    core = [*key, *_ignoring_case(tool, names), *found, *effects(tool)]
+    core = [*key, *readings(tool, names), *found, *effects(tool)]
     if subject.form is Form.LIST:
         # Names are not repeated: what was asked for is no answer.
-        loop = [*core, *returned(tool, rng, "results.append({})")]
+        loop = [*core, *returned(tool, names, rng, "results.append({})")]
         body = ["results = []", f"for item in {subject.name}:", *indented(loop), "return results"]
     else:
-        body = [*core, *returned(tool, rng)]
+        body = [*core, *returned(tool, names, rng)]
     first = [*subject_checks, *checks(tool, voice)]
     # Some check before they set out their data, some after.
     parts = [*first, "", *data] if rng.random() < 0.3 else [*data, *first]
-    return function(tool, [*voice.opening(), *parts, *body])
+    return function(tool, [*imports(tool), *voice.opening(), *parts, *body])
 
 
 Shape = Callable[[ToolDocument, Table, Voice, Random], tuple[Lines, str, Lines]]
@@ -163,12 +163,3 @@ def _value(relation: Relation, value: str) -> str:
     answer = relation.object
     is_number = isinstance(answer, Quantity) or (isinstance(answer, Kind) and answer.numbered)
     return value if is_number else literal(value)
-
-
-def _ignoring_case(tool: ToolDocument, names: str) -> Lines:
-    if IGNORE_CASE.name not in {parameter.name for parameter in tool.parameters}:
-        return []
-    return [
-        "if ignore_case:",
-        f"    key = next((name for name in {names} if name.lower() == key.lower()), key)",
-    ]

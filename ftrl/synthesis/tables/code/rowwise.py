@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from random import Random
 
-from ftrl.synthesis.tables.code.answers import checks, effects, returned, variable
+from ftrl.synthesis.tables.code.answers import checks, effects, imports, returned, variable
+from ftrl.synthesis.tables.code.keys import readings
 from ftrl.synthesis.tables.code.voice import Lines, Voice, free_name, function, indented, key_of, literal
 from ftrl.synthesis.tables.facts import Clock, Date, Entity, Kind, Quantity, Row, Rows, Take
+from ftrl.synthesis.tables.options import EXCLUDE, INCLUSIVE, LIMIT, OTHER_END, RANK, SORTED
 from ftrl.synthesis.tables.queries import LISTED
-from ftrl.synthesis.tables.scale import IGNORE_CASE
 from ftrl.synthesis.tables.tool import Form, Role, ToolDocument
 
 Belongings = Mapping[Entity, tuple[Row, ...]]
@@ -29,21 +30,17 @@ def rows_source(tool: ToolDocument, known: Belongings, rng: Random) -> str:
     )
     bound, narrowed = _bound(tool, rows, voice)
     subject_checks, key = voice.subject(tool)
-    folded = []
-    if IGNORE_CASE.name in {parameter.name for parameter in tool.parameters}:
-        folded = ["if ignore_case:", f"    key = next((name for name in {names} if name.lower() == key.lower()), key)"]
-    core = [*key, *folded, *found, *narrowed, *_made(tool, rows, voice), *effects(tool)]
+    core = [*key, *readings(tool, names), *found, *narrowed, *_made(tool, rows, voice), *effects(tool)]
     subject = tool.parameter(Role.SUBJECT)
     assert subject is not None
     if subject.form is Form.LIST:
-        core = [*core, *returned(tool, rng, "results.append({})")]
+        core = [*core, *returned(tool, names, rng, "results.append({})")]
         core = ["results = []", f"for item in {subject.name}:", *indented(core), "return results"]
     else:
-        core = [*core, *returned(tool, rng)]
+        core = [*core, *returned(tool, names, rng)]
     first = [*subject_checks, *bound, *checks(tool, voice)]
     parts = [*first, "", *data] if rng.random() < 0.3 else [*data, *first]
-    imports = ["from datetime import date", ""] if isinstance(rows.value, Date) else []
-    return function(tool, [*imports, *voice.opening(), *parts, *core])
+    return function(tool, [*imports(tool, isinstance(rows.value, Date)), *voice.opening(), *parts, *core])
 
 
 def _names(rows: Rows) -> tuple[str, str]:
@@ -131,7 +128,16 @@ def _bound(tool: ToolDocument, rows: Rows, voice: Voice) -> tuple[Lines, Lines]:
             narrowed += [f'if "{end}" in {name}:', f"    {keep}"]
     else:
         checks = _checked(rows, voice, name)
-        narrowed = [f"matches = [{pair} {loop} if {figure} {over} {name}]"]
+        inclusive = tool.option(INCLUSIVE)
+        at = f" or ({inclusive.name} and {figure} == {name})" if inclusive else ""
+        narrowed = [f"matches = [{pair} {loop} if {figure} {over} {name}{at}]"]
+    if other := tool.option(OTHER_END):
+        checks += [f"if {other.name} is not None:", *indented(_checked(rows, voice, other.name))]
+        under = "<" if over == ">" else ">"
+        keep = f"matches = [{pair} {loop} if {figure} {under} {other.name}]"
+        narrowed += [f"if {other.name} is not None:", f"    {keep}"]
+    if excluded := tool.option(EXCLUDE):
+        narrowed.append(f"matches = [pair for pair in matches if pair[0] not in {excluded.name}]")
     nothing = f"no {rows.noun} with such a {rows.measure}"
     return checks, [*narrowed, *voice.refuse("matches", nothing, "LookupError", "not matches")]
 
@@ -150,13 +156,22 @@ def _made(tool: ToolDocument, rows: Rows, voice: Voice) -> Lines:
     name = variable(tool)
     if query.take is Take.WHICH:
         too_many = f"more than {LISTED} {rows.plural} fit; narrow the {rows.measure}"
+        order, limit = tool.option(SORTED), tool.option(LIMIT)
+        reverse = f', reverse={order.name} == "descending"' if order else ""
         return [
             *voice.refuse(f"len(matches) <= {LISTED}", too_many, wrong=f"len(matches) > {LISTED}"),
-            "matches.sort(key=lambda pair: pair[1])",
-            f"{name} = [{label} for {label}, {figure} in matches]",
+            f"matches.sort(key=lambda pair: pair[1]{reverse})",
+            f"{name} = [{label} for {label}, {figure} in matches{f'[:{limit.name}]' if limit else ''}]",
         ]
     if query.take is Take.TOTAL:
         return _figures(tool, rows, figure)
+    if rank := tool.option(RANK):
+        too_far = f"fewer {rows.plural} than that fit"
+        return [
+            *voice.refuse(f"{rank.name} <= len(matches)", too_far, "LookupError", f"{rank.name} > len(matches)"),
+            f"matches.sort(key=lambda pair: pair[1]{', reverse=True' if query.take is Take.LAST else ''})",
+            f"{name} = matches[{rank.name} - 1][{0 if rows.label else 1}]",
+        ]
     best = "max" if query.take is Take.LAST else "min"
     if rows.label is None:
         return [f"{name} = {best}({figure} for nothing, {figure} in matches)"]

@@ -177,6 +177,12 @@ class Voice:
         if option.type == "boolean":
             message = f"{name} must be true or false"
             return self.refuse(f"isinstance({name}, bool)", message, "TypeError", f"not isinstance({name}, bool)")
+        if option.type == "array":
+            return self.refuse(
+                f"isinstance({name}, (list, tuple)) and all(isinstance(entry, str) for entry in {name})",
+                self.type_message(name, "a list of texts"),
+                "TypeError",
+            )
         return self.refuse(
             f"isinstance({name}, int) and not isinstance({name}, bool) and {name} >= 1",
             f"{name} must be a whole number of at least 1",
