@@ -112,6 +112,12 @@ def synth(
         list[str] | None,
         typer.Option(help="Evaluation TASKS that nothing may overlap with; may be given more than once."),
     ] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(
+            help="The folder of a sentence-embedding model, to know near-duplicates and overlaps by meaning, too."
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(help="How many verify side by side: Ray actors, if there are more than 256 items.")
     ] = 2,
@@ -184,6 +190,7 @@ def synth(
                 "like_tasks": like_tasks,
                 "language_model": language_model,
                 "exclude": tuple(exclude or ()),
+                "embeddings": embeddings,
                 "workers": workers,
                 "resume": resume,
             }

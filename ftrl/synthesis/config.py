@@ -69,6 +69,10 @@ class SynthesisConfig(BaseModel):
     exclude: tuple[str, ...] = Field(
         default=(), description="Evaluation sets, as TASKS: nothing that overlaps with them is accepted."
     )
+    embeddings: str | None = Field(
+        default=None,
+        description="The folder of a sentence-embedding model: near-duplicates and contamination go by meaning, too.",
+    )
     workers: int = Field(default=2, ge=1, description="How many verify side by side; Ray actors in a large run.")
     resume: bool = Field(default=False, description="Go on behind the last item of a store that is there.")
 

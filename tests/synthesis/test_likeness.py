@@ -96,6 +96,20 @@ def test_a_sketch_is_the_same_in_every_process_and_says_how_alike_texts_are():
     assert sorted(one.values)[0] == sorted(sketch(task()).values)[0]
 
 
+def test_what_a_document_lists_as_choices_is_no_value_and_a_name_within_a_list_is_one():
+    def asked(subject: object) -> Environment:
+        made = task(subject="Winter Wheat")
+        document = json.loads(json.dumps(made.tools[0]))
+        document["function"]["parameters"]["properties"]["detail"] = {"type": "string", "enum": ["value", "record"]}
+        step = made.trace[0].model_copy(update={"arguments": {"title": subject, "detail": "value", "exact": True}})
+        return made.model_copy(update={"tools": (document,), "trace": (step,)})
+
+    plain = sketch(task(subject="Winter Wheat")).values
+    assert sketch(asked("Winter Wheat")).values == plain
+    assert sketch(asked(["Winter Wheat"])).values == plain
+    assert sketch(asked({"title": "Winter Wheat"})).values == plain
+
+
 def test_nearly_all_near_duplicates_are_found_among_many(index):
     names = [
         f"{a}{b}ton {c}field" for a in "BDFGK" for b in ("al", "er", "in", "om") for c in ("Green", "Hal", "Mar", "Sun")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ftrl.environments import EnvironmentStore, is_store, open_tasks
 from ftrl.errors import FtrlError, InputError
+from ftrl.models import check_embedding_folder
 from ftrl.ray_session import ray_session
 from ftrl.synthesis.config import SynthesisConfig, SynthesisReport
 from ftrl.synthesis.pipeline.flow import Flow
@@ -56,6 +57,8 @@ def synthesize(config: SynthesisConfig, progress: Progress | None = None) -> Syn
     started = time.monotonic()
     for path in config.exclude:
         open_tasks(path)  # refused now, and not by each actor
+    if config.embeddings is not None:
+        check_embedding_folder(config.embeddings)
     kept = EnvironmentStore.open(config.out) if config.resume and is_store(config.out) else None
     first = 0 if kept is None else _behind(kept, generator)
     on_ray = generator.ray or config.count - first > SMALL
@@ -100,7 +103,8 @@ class _Run:
         given_up = Journal(self._config.out).given_up() if kept is not None else set()
         items = (item for item in self._generator.items(first) if item.index not in given_up)
         try:
-            with StoreWriting(self._config.out, kept, first, self._tally, self._tell) as self._writing:
+            out, embeddings = self._config.out, self._config.embeddings
+            with StoreWriting(out, kept, first, self._tally, self._tell, embeddings) as self._writing:
                 workers = workers_of(stages, self._ray)
                 self._flow = Flow(stages, workers, self._writing, self._generator.attempts, window)
                 ticking = asyncio.create_task(self._tick())
@@ -134,7 +138,7 @@ class _Run:
     def _verification(self) -> StageSpec:
         workers, exclude = self._config.workers, self._config.exclude
         here = self._ray is None
-        factory = partial(VerifyStage, workers if here else 1, exclude)
+        factory = partial(VerifyStage, workers if here else 1, exclude, self._config.embeddings)
         return StageSpec("verify", factory, actors=1 if here else workers, in_flight=2, batch=BATCH)
 
     def _how_to_go_on(self) -> str:

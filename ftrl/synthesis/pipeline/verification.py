@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftrl.environments import Environment
+from ftrl.models import Embedder
 from ftrl.sandbox import Sandbox
 from ftrl.synthesis.candidate import Candidate
 from ftrl.synthesis.pipeline.contamination import Contamination
-from ftrl.synthesis.pipeline.sketch import Sketch, sketch
+from ftrl.synthesis.pipeline.sketch import Sketch, sketches
 from ftrl.synthesis.verify import Rejection, Verified, verify
 
 CACHE_BYTES = 4 << 20
@@ -42,11 +43,13 @@ class VerifyStage:
     Args:
         workers: of the sandbox.
         exclude: evaluation sets that nothing may overlap with.
+        embeddings: the folder of a model that reads what questions mean; null to compare words alone.
     """
 
-    def __init__(self, workers: int, exclude: tuple[str, ...]) -> None:
+    def __init__(self, workers: int, exclude: tuple[str, ...], embeddings: str | None = None) -> None:
+        self._embedder = None if embeddings is None else Embedder(embeddings)
+        self._contamination = Contamination(exclude, self._embedder)
         self._sandbox = Sandbox(workers=workers, cache_bytes=CACHE_BYTES, most_sources=MOST_SOURCES)
-        self._contamination = Contamination(exclude)
 
     async def __call__(self, candidates: Sequence[Candidate]) -> list[Finished | Rejection]:
         """Judge candidates together; in a thread, so that two calls overlap."""
@@ -58,12 +61,16 @@ class VerifyStage:
 
     def _judge(self, candidates: Sequence[Candidate]) -> list[Finished | Rejection]:
         verdicts = verify(candidates, self._sandbox)
-        return [self._finished(candidate, verdict) for candidate, verdict in zip(candidates, verdicts, strict=True)]
+        sound = [
+            c.environment for c, verdict in zip(candidates, verdicts, strict=True) if isinstance(verdict, Verified)
+        ]
+        made = iter(sketches(sound, self._embedder))
+        return [
+            verdict if isinstance(verdict, Rejection) else self._finished(candidate, verdict, next(made))
+            for candidate, verdict in zip(candidates, verdicts, strict=True)
+        ]
 
-    def _finished(self, candidate: Candidate, verdict: Verified | Rejection) -> Finished | Rejection:
-        if isinstance(verdict, Rejection):
-            return verdict
-        made = sketch(candidate.environment)
+    def _finished(self, candidate: Candidate, verdict: Verified, made: Sketch) -> Finished | Rejection:
         if (overlap := self._contamination.of(candidate.environment, made)) is not None:
             return overlap
         provenance = {**candidate.environment.provenance, "verified": verdict.calls}

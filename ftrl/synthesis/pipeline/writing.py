@@ -12,11 +12,11 @@ from types import TracebackType
 
 from ftrl.environments import EnvironmentStore
 from ftrl.errors import FtrlError
+from ftrl.models import Embedder
 from ftrl.synthesis.pipeline.contamination import told
 from ftrl.synthesis.pipeline.flow import Refused
 from ftrl.synthesis.pipeline.journal import Journal, Record
 from ftrl.synthesis.pipeline.likeness import Bar, LikenessIndex
-from ftrl.synthesis.pipeline.sketch import sketch
 from ftrl.synthesis.pipeline.stage import Item
 from ftrl.synthesis.pipeline.verification import Finished
 from ftrl.synthesis.tally import Tally
@@ -41,10 +41,17 @@ class StoreWriting:
         first: the first item that is not done.
         tally: counts.
         told_of: called when an item is settled.
+        embeddings: the folder of the model that has read what the items mean, if one has.
     """
 
     def __init__(
-        self, out: str, kept: EnvironmentStore | None, first: int, tally: Tally, told_of: Callable[[], None]
+        self,
+        out: str,
+        kept: EnvironmentStore | None,
+        first: int,
+        tally: Tally,
+        told_of: Callable[[], None],
+        embeddings: str | None = None,
     ) -> None:
         self.next = first
         self._out = out
@@ -58,8 +65,8 @@ class StoreWriting:
         if kept is None:
             self._journal.clear()
         else:
-            for environment in kept:
-                self._index.add(environment.id, sketch(environment))
+            embedder = None if embeddings is None else Embedder(embeddings)
+            self._index.fill(((environment.id, environment) for environment in kept), embedder)
         self._refused: dict[int, list[Refused]] = {}
 
     def __enter__(self) -> StoreWriting:
