@@ -39,6 +39,11 @@ class TrainerStopped(FtrlError):
         super().__init__(f"{why}\nRun the same command again to go on from the last checkpoint")
         self.why = why.strip().splitlines()[-1].partition(". ")[0]
         self.steps = steps
+        self._told = why, steps
+
+    def __reduce__(self) -> tuple[type[TrainerStopped], tuple[str, int]]:
+        # By itself, an exception is made again of its message alone.
+        return TrainerStopped, self._told
 
 
 class StepLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,9 @@ def test_with_new_checkpoints_there_is_none(train: Callable[..., tuple[Told, lis
 def test_a_run_that_wants_no_restarts_has_none(train: Callable[..., Any]) -> None:
     with pytest.raises(TrainerStopped):
         train((2, 3), None, restarts=0)
+
+
+def test_what_a_trainer_said_when_it_stopped_is_the_same_in_another_process() -> None:
+    said = TrainerStopped("the trainer failed: first line\nthe engine died", 3)
+    heard = pickle.loads(pickle.dumps(said))
+    assert (str(heard), heard.why, heard.steps) == (str(said), "the engine died", 3)
