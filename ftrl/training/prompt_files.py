@@ -104,9 +104,10 @@ class PromptFiles:
                     skip = max(0, skip - rows)
 
 
-def _rows(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    with pq.ParquetFile(file, pre_buffer=False) as content:
-        return content.read(None if columns is None else list(columns), use_threads=False)
+def _rows(file: Path, columns: Sequence[str] = ROW_COLUMNS.names) -> pa.Table:
+    options = pa.ipc.IpcReadOptions(included_fields=[ROW_COLUMNS.get_field_index(name) for name in columns])
+    with pa.OSFile(str(file)) as source:
+        return pa.ipc.open_file(source, options=options).read_all()
 
 
 def _buckets(episodes: int) -> int:
@@ -120,7 +121,9 @@ def _spill(rows: Iterable[pa.Table], buckets: list[Path]) -> tuple[int, Counter[
     held: list[pa.Table] = []
     bound = [np.uint64((number << 64) // len(buckets)) for number in range(1, len(buckets))]
     with ExitStack() as stack:
-        writers = [stack.enter_context(pq.ParquetWriter(file, ROW_COLUMNS, compression="zstd")) for file in buckets]
+        # Not Parquet: a writer of it remembers tens of kilobytes of every table, for its footer.
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        writers = [stack.enter_context(pa.ipc.new_file(file, ROW_COLUMNS, options=options)) for file in buckets]
 
         def flush() -> None:
             if not held:

@@ -11,6 +11,10 @@ import pyarrow as pa
 FILES_PER_FOOTER_READER = 1000
 MOST_FOOTER_READERS = 32
 
+WAITING_BYTES = 64 << 20
+BLOCK_BYTES = 16 << 20
+"""What may wait before each worker and before whoever takes the tables, and the piece in which it is handed on."""
+
 
 def worked_on(
     paths: Sequence[str],
@@ -25,7 +29,8 @@ def worked_on(
 ) -> Iterator[pa.Table]:
     """What workers, each in a process of its own, make of the rows of these files.
 
-    Ray Data starts 32 processes to look at the files' ends, however few there are; each takes seconds to start.
+    Ray Data starts 32 processes to look at the files' ends, however few there are; each takes seconds to start. And it
+    reads ahead until a share of the object store is full, however large that is.
 
     Args:
         paths: the files.
@@ -38,12 +43,16 @@ def worked_on(
         in_order: whether what comes out is in the order of the rows.
     """
     import ray
+    from ray.data import ExecutionResources
 
     readers = min(MOST_FOOTER_READERS, 1 + len(paths) // FILES_PER_FOOTER_READER)
     os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", str(readers))
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    context.target_max_block_size = BLOCK_BYTES
     context.execution_options.preserve_order = in_order
+    waiting = (1 + workers) * WAITING_BYTES
+    context.execution_options.resource_limits = ExecutionResources.for_limits(object_store_memory=waiting)
     dataset = ray.data.read_parquet(list(paths), columns=None if columns is None else list(columns))
     if limit is not None:
         dataset = dataset.limit(limit)
