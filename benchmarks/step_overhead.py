@@ -32,10 +32,12 @@ from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tiny_policy import tiny_policy
 from ftrl.training.config import CollectConfig, HardwareConfig, OptimConfig, RewardConfig, TrainConfig
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
+from ftrl.training.prompt_chunks import PromptChunks
 from ftrl.training.prompt_files import PromptFiles
 from ftrl.training.runner import TrainerActor, fit, watched
 from ftrl.training.snapshot_rows import StreamSettings
 from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.steps import Steps
 from ftrl.training.stream import PromptStream, prepare
 from ftrl.training.verl_config import set_all, verl_config
 
@@ -133,7 +135,8 @@ def trained(folder: str, steps: int, turn: int, bare: bool) -> list[float]:
     set_all(composed, {"trainer.logger": ["console"]})
     prompts = PromptFiles(Path(folder) / "prompts")
     actor: type = TrainerActor
-    arguments: tuple[Any, ...] = (composed, PromptStream(prompts, BATCH), StepMetrics(out / "order.jsonl"), steps)
+    all_steps = Steps(PromptChunks([prompts]), config.optim, most_prompts=prompts.selected().prompts)
+    arguments: tuple[Any, ...] = (composed, PromptStream(prompts, BATCH), StepMetrics(out / "order.jsonl"), all_steps)
     if bare:
         constant = Path(folder) / "constant.py"
         constant.write_text(CONSTANT)

@@ -25,6 +25,12 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. optim.max_steps=3."),
     ] = None,
+    overlap: Annotated[
+        bool,
+        typer.Option(
+            "--overlap", help="Train while the rest is still being collected: the same as --set collect.overlap=true."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print verl's resolved configuration as YAML and stop.")
     ] = False,
@@ -36,7 +42,7 @@ def train(
     """
     from ftrl.training import load_config
 
-    loaded = load_config(config, tuple(settings or ()))
+    loaded = load_config(config, (*(settings or ()), *(["collect.overlap=true"] if overlap else [])))
     if dry_run:
         from ftrl.training.dry_run import resolved_yaml
 

@@ -6,7 +6,7 @@ be killed at any moment and gone on with, and nothing is lost but the episodes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,14 +77,19 @@ class Uncollected(FtrlError):
         self.report = report
         self.given_up = given_up
 
+    def __reduce__(self) -> tuple[type[Uncollected], tuple[object, ...]]:
+        # By itself, an exception is made again of its message alone.
+        return Uncollected, (*self.args, self.report, self.given_up)
 
-def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
+
+def collect(config: CollectConfig, *, rows: Sequence[int] | None = None, display: bool = True) -> CollectReport:
     """Play every (task, sample) that the store does not have yet, and store it.
 
     Uses the Ray that is connected or running, else one of its own. All engines are gone when this returns.
 
     Args:
         config: what to collect.
+        rows: of the tasks in the order in which they are begun; as they lie, if left out.
         display: whether to show progress on stderr.
 
     Raises:
@@ -102,9 +107,9 @@ def collect(config: CollectConfig, *, display: bool = True) -> CollectReport:
         done = store.done(config.iteration)
         wanted = [
             (row, sample)
-            for row, id_ in enumerate(ids)
+            for row in (range(len(ids)) if rows is None else rows)
             for sample in range(config.samples)
-            if (id_, sample) not in done
+            if (ids[row], sample) not in done
         ]
         tally = Tally(total=len(ids) * config.samples, before=len(ids) * config.samples - len(wanted))
         budget = RunBudget(config, store)

@@ -5,6 +5,7 @@ folder, with verl's checkpoints and each step's metrics (paper, section 3.3 and 
 
 * ``iterations.train`` is the method: collect → train → merge, each stage restartable.
 * ``stream.PromptStream`` stands where verl expects a data loader; its position is part of verl's checkpoint.
+* ``overlap.Production`` collects beside the trainer, if that is asked for; ``chunks`` makes prompts as episodes come.
 * verl is not patched on GPUs: trainer, agent loop and reward manager are plugged in by its own configuration.
 * ``cpu_platform`` and ``cpu_vllm`` let the same verl run where there is no GPU.
 """

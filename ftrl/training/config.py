@@ -18,6 +18,13 @@ from ftrl.training.verl_defaults import check_overrides
 Logger = Literal["console", "tensorboard", "wandb", "mlflow", "swanlab"]
 """A tracker, by the name by which verl knows it."""
 
+CONSTANT_RATE = {
+    "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
+    "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio": 0,
+    "actor_rollout_ref.actor.optim.warmup_style": "constant",
+}
+"""verl's settings of a learning rate that goes by the number of steps, each with the value by which it does not."""
+
 
 class Part(BaseModel):
     """Base of the parts: unknown keys are errors."""
@@ -33,6 +40,11 @@ class CollectConfig(Part):
     temperature: float = Field(default=1.0, ge=0)
     engines: int = Field(default=1, ge=1, description="vLLM engines side by side; each takes `tensor_parallel` GPUs.")
     limit: int | None = Field(default=None, ge=1, description="Use only the first tasks.")
+    overlap: bool = Field(
+        default=False,
+        description="Train on what has been collected while the rest is still being played; the engines that play it "
+        "need GPUs beside the trainer's.",
+    )
 
 
 class SelectConfig(Part):
@@ -195,6 +207,28 @@ class TrainConfig(Part):
                 "optim.credit: turn is for whole episodes (mode: trajectory); in steps every turn has a reward of its "
                 "own as it is"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_needs_all_prompts_beforehand(self) -> TrainConfig:
+        if not self.collect.overlap:
+            return self
+        if self.mode != "step":
+            raise ValueError(
+                "collect.overlap is for steps (mode: step); whole episodes are played by the policy in training itself"
+            )
+        for name in ("scenario_cap", "solve_rate_cap"):
+            if getattr(self.select, name) is not None:
+                raise ValueError(
+                    f"select.{name} balances all prompts of an iteration, and with collect.overlap the first are "
+                    "trained on before the last are there; leave one of the two out"
+                )
+        for name, constant in CONSTANT_RATE.items():
+            if (value := self.verl.get(name)) not in (None, constant):
+                raise ValueError(
+                    f"{name}: {value} goes by the number of steps, which with collect.overlap is known only in the "
+                    "end; leave one of the two out (a warm-up may be given as lr_warmup_steps)"
+                )
         return self
 
     @model_validator(mode="after")

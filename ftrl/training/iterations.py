@@ -14,23 +14,25 @@ from pydantic import BaseModel
 
 from ftrl import telemetry
 from ftrl.environments import import_published, is_store
-from ftrl.errors import FtrlError
 from ftrl.models import check_model_folder, merge_checkpoint
 from ftrl.ray_session import ray_session
 from ftrl.rollouts import CollectConfig, EngineSettings, EpisodeSettings, TrajectoryStore, collect
 from ftrl.rollouts.engine_processes import sweeping_segments
+from ftrl.training.chunks import TaskChunks
 from ftrl.training.config import TrainConfig
 from ftrl.training.loggers import check_loggers
 from ftrl.training.platforms import logical_resources, process_environment, trainer_resources
+from ftrl.training.prompt_chunks import PromptChunks
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.snapshot_rows import StreamSettings
 from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.steps import Steps
 from ftrl.training.stream import PromptStream, prepare, prepare_apart
 from ftrl.training.task_rows import prepare_tasks
 from ftrl.training.verl_config import episode_values, verl_config
 
 if TYPE_CHECKING:
-    from ftrl.training.runner import OnStep
+    from ftrl.training.runner import Beside, OnStep
 
 TOKENISERS = 8
 """Processes of a GPU node that make prompts, at most; they are gone before training begins."""
@@ -79,6 +81,10 @@ def train(config: TrainConfig, watcher: Watcher) -> TrainReport:
     environments = _environments(config, run)
     reports: list[IterationReport] = []
     with ray_session(logical_resources(config.hardware)):
+        if config.collect.overlap:
+            from ftrl.training.overlap import check_room
+
+            check_room(config)
         policy = str(Path(config.model).absolute())
         if config.warm_start is not None:
             if not run.warm_policy.exists():
@@ -125,20 +131,49 @@ def _iterate(
     config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, watcher: Watcher
 ) -> None:
     run.iteration(number).mkdir(parents=True, exist_ok=True)
-    if config.mode == "step":
-        watcher.stage(number, "collect")
-        collect(_collection(config, run, number, policy, environments))
-    watcher.stage(number, "train")
-    _train(config, run, number, policy, environments, watcher)
+    stream = _stream(config, run, number, policy, environments)
+    if config.collect.overlap:
+        _collect_and_train(config, run, number, stream, watcher)
+    else:
+        if config.mode == "step":
+            watcher.stage(number, "collect")
+            collect(_collection(config, run, number, stream))
+        watcher.stage(number, "train")
+        prompts = run.prompts(number)
+        if not prompts.exist():
+            prepare_apart(stream, prompts, prepare if config.mode == "step" else prepare_tasks)
+        selected = prompts.selected()
+        watcher.note(number, str(selected))
+        steps = Steps(PromptChunks([prompts]), config.optim, most_prompts=selected.prompts)
+        _train(config, run, number, stream, steps, watcher)
     watcher.stage(number, "merge")
     merge_checkpoint(str(run.checkpoints(number)), str(run.policy(number)))
 
 
-def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str) -> CollectConfig:
+def _collect_and_train(
+    config: TrainConfig, run: RunFolder, number: int, stream: StreamSettings, watcher: Watcher
+) -> None:
+    """Train on chunks of prompts while the rest is being collected, by the policy that the iteration begins with."""
+    from ftrl.training.overlap import Production, tasks_of_a_chunk
+
+    tasks = TaskChunks(stream, tasks_of_a_chunk(config))
+    chunks = run.chunks(number, len(tasks.ids))
+    watcher.stage(number, "collect")
+    watcher.stage(number, "train")
+    collection = _collection(config, run, number, stream)
+    with Production(collection, stream, tasks, chunks, lambda text: watcher.note(number, text)) as production:
+        # An episode has a prompt before its first turn and one after each.
+        most = len(tasks.rows) * config.collect.samples * (config.collect.max_turns + 1)
+        steps = Steps(production.prompts, config.optim, most_prompts=most)
+        _train(config, run, number, stream, steps, watcher, production.tend)
+        production.finish()
+
+
+def _collection(config: TrainConfig, run: RunFolder, number: int, stream: StreamSettings) -> CollectConfig:
     length = config.optim.max_prompt_tokens + config.optim.max_response_tokens
     return CollectConfig(
-        tasks=environments,
-        model=policy,
+        tasks=stream.environments,
+        model=stream.model,
         out=run.trajectories,
         samples=config.collect.samples,
         iteration=number,
@@ -153,24 +188,25 @@ def _collection(config: TrainConfig, run: RunFolder, number: int, policy: str, e
     )
 
 
-def _train(config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, watcher: Watcher) -> None:
+def _train(
+    config: TrainConfig,
+    run: RunFolder,
+    number: int,
+    stream: StreamSettings,
+    steps: Steps,
+    watcher: Watcher,
+    beside: Beside | None = None,
+) -> None:
     from ftrl.training.runner import TrainerStopped
 
-    prompts = run.prompts(number)
-    if not prompts.exist():
-        stream = _stream(config, run, number, policy, environments)
-        prepare_apart(stream, prompts, prepare if config.mode == "step" else prepare_tasks)
-    selected = prompts.selected()
-    watcher.note(number, str(selected))
-    total = total_steps(config, selected.prompts)
     restarts = 0
-    while run.trained(number) < total:
+    while not steps.done(run.trained(number)):
         run.mend(number)
         begun = run.trained(number)
-        if begun >= total:  # only the mark was missing
+        if steps.done(begun):  # only the mark was missing
             return
         try:
-            _train_on(config, run, number, policy, environments, total, watcher)
+            _train_on(config, run, number, stream, steps, watcher, beside)
         except TrainerStopped as stopped:
             reached = run.trained(number)
             restarts = 1 if reached > begun else restarts + 1
@@ -205,42 +241,34 @@ def _stream(config: TrainConfig, run: RunFolder, number: int, policy: str, envir
 
 
 def _train_on(
-    config: TrainConfig, run: RunFolder, number: int, policy: str, environments: str, total: int, watcher: Watcher
+    config: TrainConfig,
+    run: RunFolder,
+    number: int,
+    stream: StreamSettings,
+    steps: Steps,
+    watcher: Watcher,
+    beside: Beside | None,
 ) -> None:
     """Train an iteration from its last checkpoint on."""
     from ftrl.training.runner import TrainerActor, watched
 
     composed = verl_config(
         config,
-        model=policy,
-        environments=environments,
+        model=stream.model,
+        environments=stream.environments,
         checkpoints=str(run.checkpoints(number)),
         name=_name(run, number),
     )
     with sweeping_segments():
         watched(
             TrainerActor,
-            (composed, PromptStream(run.prompts(number), composed.data.gen_batch_size), run.order(number), total),
+            (composed, PromptStream(steps.prompts, composed.data.gen_batch_size), run.order(number), steps),
             env_vars={**process_environment(config.hardware), "TENSORBOARD_DIR": str(run.tensorboard(number))},
             resources=trainer_resources(config.hardware),
             step_timeout=config.step_timeout,
             on_step=_noted(run.metrics(number), run.trained(number), watcher),
+            beside=beside,
         )
-
-
-def total_steps(config: TrainConfig, prompts: int) -> int:
-    """Steps of an iteration: whole batches in ``epochs`` passes over the prompts, at most ``max_steps``.
-
-    Raises:
-        FtrlError: there are fewer prompts than one batch needs.
-    """
-    steps = prompts // config.optim.batch_size * config.optim.epochs
-    if not steps:
-        raise FtrlError(
-            f"{prompts} prompts of at most {config.optim.max_prompt_tokens} tokens are fewer than one batch of "
-            f"{config.optim.batch_size}; collect more samples, lower optim.batch_size or raise optim.max_prompt_tokens"
-        )
-    return min(steps, config.optim.max_steps or steps)
 
 
 def _report(config: TrainConfig, run: RunFolder, number: int) -> IterationReport:

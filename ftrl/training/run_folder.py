@@ -7,6 +7,7 @@
     RUN/trajectories/                   one trajectory store; an iteration's episodes carry its number
     RUN/warm-start/                     if asked for: demonstrations.parquet, checkpoints/, metrics.jsonl, policy/
     RUN/iteration-N/prompts/            what is trained on, tokenised, in order; and what was left out
+    RUN/iteration-N/prompts/K/          the same, chunk by chunk, where collection goes on beside training
     RUN/iteration-N/checkpoints/        verl's checkpoints, each with the stream's position
     RUN/iteration-N/metrics.jsonl       one line a training step
     RUN/iteration-N/order.jsonl         the same steps: [trajectory, step of it] of every prompt
@@ -117,6 +118,12 @@ class RunFolder:
         from ftrl.training.prompt_files import PromptFiles
 
         return PromptFiles(self.iteration(number) / "prompts")
+
+    def chunks(self, number: int, count: int) -> tuple[PromptFiles, ...]:
+        """The prompts of an iteration in so many chunks."""
+        from ftrl.training.prompt_files import PromptFiles
+
+        return tuple(PromptFiles(self.iteration(number) / "prompts" / f"{chunk:05d}") for chunk in range(count))
 
     def metrics(self, number: int) -> StepMetrics:
         """The step metrics of an iteration."""

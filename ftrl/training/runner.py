@@ -17,6 +17,7 @@ from ray.util.placement_group import PlacementGroup, placement_group_table, remo
 
 from ftrl.errors import FtrlError
 from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.steps import Steps
 from ftrl.training.stream import PromptStream
 
 POLL_SECONDS = 1.0
@@ -46,26 +47,35 @@ class TrainerStopped(FtrlError):
         return TrainerStopped, self._told
 
 
+Beside = Callable[[], bool]
+"""Called again and again once the trainer has begun; whether something has come that it may have waited for."""
+
+
 class StepLog:
     """Ray actor that keeps what the trainer has told so far: rows of (step, total, metrics)."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, int, dict[str, float]]] = []
+        self._begun = False
+
+    def begin(self) -> None:
+        """Note that the trainer has all its processes, each with its GPU."""
+        self._begun = True
 
     def add(self, step: int, total: int, metrics: dict[str, float]) -> None:
         """Note a finished step."""
         self._rows.append((step, total, metrics))
 
-    def after(self, count: int) -> list[tuple[int, int, dict[str, float]]]:
-        """The rows after the first ``count``."""
-        return self._rows[count:]
+    def after(self, count: int) -> tuple[list[tuple[int, int, dict[str, float]]], bool]:
+        """The rows after the first ``count``, and whether the trainer has begun."""
+        return self._rows[count:], self._begun
 
 
 class TrainerActor:
     """Ray actor that holds verl's trainer for one iteration."""
 
     def run(
-        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any, place: str
+        self, config: DictConfig, stream: PromptStream, order: StepMetrics, steps: Steps, log: Any, place: str
     ) -> None:
         """Train to the end, or from the last checkpoint on.
 
@@ -73,13 +83,13 @@ class TrainerActor:
             config: verl's configuration.
             stream: where the prompts come from.
             order: where each step's prompts are noted.
-            total_steps: steps to train.
+            steps: how many there are to train.
             log: Ray actor that is told each step.
             place: what the names of the placement groups begin with.
         """
         from ftrl.training.trainer import StreamTrainer
 
-        fit(config, lambda: StreamTrainer(config, stream, order, total_steps, log, place))
+        fit(config, lambda: StreamTrainer(config, stream, order, steps, log, place))
 
 
 def fit(config: DictConfig, make_trainer: Callable[[], Any]) -> None:
@@ -118,6 +128,7 @@ def watched(
     resources: Mapping[str, float],
     step_timeout: float,
     on_step: OnStep,
+    beside: Beside | None = None,
 ) -> None:
     """Have a trainer run in an actor of its own, and watch it until its last checkpoint is written.
 
@@ -127,8 +138,9 @@ def watched(
         arguments: of ``run``.
         env_vars: environment of the trainer and of every process that it starts.
         resources: custom Ray resources that the trainer claims.
-        step_timeout: minutes that may pass without a finished step.
+        step_timeout: minutes that may pass without a finished step, and without anything that it may have waited for.
         on_step: told each step.
+        beside: sees to what goes on at the same time; what it raises ends the training.
 
     Raises:
         TrainerStopped: the trainer died or hung.
@@ -143,9 +155,12 @@ def watched(
         finished = False
         while not finished:
             finished = bool(ray.wait([done], timeout=POLL_SECONDS)[0])
-            for step, total, metrics in ray.get(log.after.remote(heard)):
+            rows, begun = ray.get(log.after.remote(heard))
+            for step, total, metrics in rows:
                 heard, last = heard + 1, time.monotonic()
                 on_step(step, total, metrics)
+            if beside is not None and begun and beside():
+                last = time.monotonic()
             if time.monotonic() - last > step_timeout * 60:
                 raise TrainerStopped(
                     f"training has not finished a step for {step_timeout:g} minutes (step_timeout) and was stopped",

@@ -14,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from ftrl.rollouts.store import TrajectoryStore
+from ftrl.rollouts.parts import read_batches
 from ftrl.training.config import SelectConfig
 
 REPEATED, SCENARIO_CAP, SOLVE_RATE_CAP = "repeated state", "scenario cap", "solve rate cap"
 """Why a prompt is left out."""
 
 SELECTING_COLUMNS = ("order", "sample", "step", "scenario", "solve_rate", "scenario_draw", "solve_rate_draw")
+
+_SCORED = ("environment_id", "metrics")
 
 Limits = Mapping[str, int]
 """Class → the largest draw that is kept; a class that is not named is kept whole."""
@@ -40,10 +42,25 @@ class Selected(BaseModel):
         return f"{self.prompts} prompts of {self.snapshots} snapshots; left out: {reasons or 'none'}"
 
 
-def flat_tasks(store: TrajectoryStore, iteration: int) -> frozenset[str]:
-    """Tasks whose samples, two or more, all have the same F1 under the rules that are trained on."""
+def together(parts: Iterable[Selected]) -> Selected:
+    """What became of the snapshots of all parts."""
+    snapshots = prompts = 0
+    left_out = Counter[str]()
+    for part in parts:
+        snapshots += part.snapshots
+        prompts += part.prompts
+        left_out.update(part.left_out)
+    return Selected(snapshots=snapshots, prompts=prompts, left_out=dict(left_out))
+
+
+def flat_tasks(parts: Iterable[str]) -> frozenset[str]:
+    """Tasks whose samples, two or more, all have the same F1 under the rules that are trained on.
+
+    Args:
+        parts: Parquet files of a trajectory store.
+    """
     seen: dict[str, tuple[int, float, float]] = {}
-    for row in store.rows(["environment_id", "metrics"], iteration=iteration):
+    for row in (row for part in parts for table in read_batches(part, _SCORED) for row in table.to_pylist()):
         f1 = row["metrics"][0]["f1"]
         count, low, high = seen.get(row["environment_id"], (0, f1, f1))
         seen[row["environment_id"]] = (count + 1, min(low, f1), max(high, f1))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftrl.environments import Environment, EnvironmentStore
-from ftrl.rollouts.columns import trajectory_from_row
+from ftrl.rollouts.columns import TRAJECTORY_COLUMNS, trajectory_from_row
 from ftrl.rollouts.prompts import render_prompt, tokenise
 from ftrl.rollouts.snapshots import Snapshot, earlier_calls, snapshots
 from ftrl.rollouts.trajectory import Trajectory
@@ -48,9 +48,9 @@ ROW_COLUMNS = pa.schema(
 )
 """A prompt, and by what it is ordered and selected. A row with ``left_out`` says only that, and why."""
 
-
 UNREAD = ("turns", "metrics", "usage")
-"""Columns of a trajectory that its snapshots do not need: the sampled tokens are most of what there is to read."""
+READ_COLUMNS = tuple(name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD)
+"""Columns of a trajectory that its snapshots need: without the sampled tokens, which are most of what there is."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,19 @@ class SnapshotTokeniser:
 
     Args:
         settings: see there.
-        flat_tasks: ids of environments whose trajectories are left out.
+        flat_tasks: ids of environments whose trajectories are left out; may be set anew.
     """
 
     def __init__(self, settings: StreamSettings, flat_tasks: frozenset[str] = frozenset()) -> None:
         from transformers import AutoTokenizer
 
         self._settings = settings
-        self._flat_tasks = flat_tasks
+        self.flat_tasks = flat_tasks
         self._store = EnvironmentStore.open(settings.environments)
         self._tokenizer = AutoTokenizer.from_pretrained(settings.model)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """A batch of trajectory rows, without the columns in ``UNREAD``, expanded to ``ROW_COLUMNS``."""
+        """A batch of trajectory rows, only ``READ_COLUMNS`` of them, expanded to ``ROW_COLUMNS``."""
         trajectories = (trajectory_from_row({**row, "turns": (), "metrics": ()}) for row in table.to_pylist())
         rows = [
             row
@@ -111,7 +111,7 @@ class SnapshotTokeniser:
     def rows(self, environment: Environment, trajectory: Trajectory) -> Iterator[dict[str, Any]]:
         """The rows of one trajectory in its environment, in order."""
         for snapshot in snapshots(environment, trajectory):
-            if environment.id in self._flat_tasks:
+            if environment.id in self.flat_tasks:
                 yield {"left_out": FLAT_TASK}
                 continue
             text = render_prompt(
@@ -129,7 +129,7 @@ class SnapshotTokeniser:
         # A state that may come but once meets its like in the order: they are told by their tokens, not by who played.
         same = np.asarray(prompt_ids, np.int32).tobytes()
         apart = f"{trajectory.sample}\0{snapshot.step}".encode()
-        numbers = _numbers(
+        numbers = random_numbers(
             self._settings.seed, environment.id, same if self._settings.select.drop_repeated_states else apart
         )
         return {
@@ -150,7 +150,7 @@ class SnapshotTokeniser:
         }
 
 
-def _numbers(seed: int, environment_id: str, state: bytes) -> tuple[int, int, int]:
+def random_numbers(seed: int, environment_id: str, state: bytes) -> tuple[int, int, int]:
     """Three random numbers of 64 bits, the same for the same state wherever and whenever it was played."""
     digest = hashlib.blake2b(f"{seed}\0{environment_id}\0".encode() + state, digest_size=24).digest()
     return tuple(int.from_bytes(digest[at : at + 8], "big") for at in (0, 8, 16))  # type: ignore[return-value]

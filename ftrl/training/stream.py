@@ -3,7 +3,7 @@
 Ray Data reads the trajectory store part by part, joins each trajectory with its environment, expands it into one
 snapshot per step (the conversation so far is the prompt), renders and tokenises it with the policy's chat template.
 What is selected goes to disk in the order in which it is trained on (``prompt_files``), and is tokenised but once:
-epochs and restarts read it again.
+epochs and restarts read it again. Where collection goes on beside training, ``chunks`` does the same piece by piece.
 
 ``PromptStream`` stands where verl expects its data loader: iterating yields batches, ``state_dict`` is the position.
 """
@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from ftrl.ray_session import our_errors
-from ftrl.rollouts.columns import TRAJECTORY_COLUMNS
 from ftrl.rollouts.store import TrajectoryStore
+from ftrl.training.prompt_chunks import PromptChunks
 from ftrl.training.prompt_files import PromptFiles
 from ftrl.training.reading import worked_on
 from ftrl.training.selection import Selected, flat_tasks
-from ftrl.training.snapshot_rows import UNREAD, SnapshotTokeniser, StreamSettings
+from ftrl.training.snapshot_rows import READ_COLUMNS, SnapshotTokeniser, StreamSettings
 
 EPISODES_AT_ONCE = 32
 """Trajectories that a tokeniser takes at a time: their snapshots are what it holds."""
@@ -39,8 +39,8 @@ def prepare(settings: StreamSettings, prompts: PromptFiles) -> Selected:
     """
     store = TrajectoryStore.open(settings.trajectories)
     store.refuse_without_tokens(settings.iteration)
-    flat = flat_tasks(store, settings.iteration) if settings.select.drop_flat_tasks else frozenset()
-    rows = _rows(settings, flat, store.parts(iteration=settings.iteration))
+    parts = store.parts(settings.iteration)
+    rows = _rows(settings, flat_tasks(parts) if settings.select.drop_flat_tasks else frozenset(), parts)
     return prompts.make(store.count(settings.iteration), rows, settings.select)
 
 
@@ -68,7 +68,7 @@ def _rows(settings: StreamSettings, flat: frozenset[str], parts: list[str]) -> I
         SnapshotTokeniser,
         (settings, flat),
         at_once=EPISODES_AT_ONCE,
-        columns=[name for name in TRAJECTORY_COLUMNS.names if name not in UNREAD],
+        columns=READ_COLUMNS,
         workers=settings.tokenisers,
     )
 
@@ -77,11 +77,11 @@ class PromptStream:
     """Batches of prompts, epoch after epoch, with a position that can be saved.
 
     Args:
-        prompts: what ``prepare`` made.
+        prompts: what ``prepare`` made; or chunks that are still being made, for which it waits.
         batch_size: prompts per batch; what is left over at the end of an epoch is not used in it.
     """
 
-    def __init__(self, prompts: PromptFiles, batch_size: int) -> None:
+    def __init__(self, prompts: PromptFiles | PromptChunks, batch_size: int) -> None:
         self._prompts = prompts
         self._batch_size = batch_size
         self._consumed = 0

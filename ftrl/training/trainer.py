@@ -19,6 +19,7 @@ from ftrl.errors import FtrlError
 from ftrl.rewards import profile_named, profiles_from
 from ftrl.training.stable_metrics import stable_metrics
 from ftrl.training.step_metrics import StepMetrics
+from ftrl.training.steps import Steps
 from ftrl.training.stream import PromptStream
 from ftrl.training.turn_advantages import TurnAdvantages
 from ftrl.training.verl_config import GRPO_BY_TURN
@@ -39,18 +40,18 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         config: verl's configuration.
         stream: takes the place of verl's data loader, position included.
         order: where each step's prompts are noted.
-        total_steps: steps of this iteration.
+        steps: how many this iteration has.
         log: Ray actor that is told each step's metrics.
         place: what the names of its placement groups begin with.
     """
 
     def __init__(
-        self, config: DictConfig, stream: PromptStream, order: StepMetrics, total_steps: int, log: Any, place: str
+        self, config: DictConfig, stream: PromptStream, order: StepMetrics, steps: Steps, log: Any, place: str
     ) -> None:
         self._stream = stream
         self._order = order
         self._prompts: list[list[Any]] = []
-        self._total_steps = total_steps
+        self._steps = steps
         self._log = log
         self._place = place
         if config.algorithm.adv_estimator == GRPO_BY_TURN:
@@ -62,14 +63,22 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
         buffer.poll_interval = POLL_SECONDS
         return buffer
 
+    @property
+    def total_training_steps(self) -> int:
+        """Steps of this iteration, as verl asks for them before each step: whether it is the last."""
+        return self._steps.known_at(self.global_steps)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of a pass over the prompts."""
+        return max(1, -(-self.total_training_steps // self._steps.optim.epochs))
+
     def _init_dataloader(self) -> None:
         self.train_dataloader = self._stream
         self.train_dataloader_it = None
         self.val_dataloader = None
-        self.total_training_steps = self._total_steps
-        self.steps_per_epoch = -(-self._total_steps // self.config.trainer.total_epochs)
         with open_dict(self.config):
-            self.config.actor_rollout_ref.actor.optim.total_training_steps = self._total_steps
+            self.config.actor_rollout_ref.actor.optim.total_training_steps = self._steps.bound()
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
@@ -80,6 +89,7 @@ class StreamTrainer(PPOTrainerSync):  # type: ignore[misc]
     def _load_checkpoint(self) -> None:
         super()._load_checkpoint()
         self._order.rewind(self.global_steps)
+        self._log.begin.remote()
 
     def _fetch_one_gen_batch(self) -> Any:
         batch = super()._fetch_one_gen_batch()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from ftrl.cli import app
 from ftrl.errors import InputError
 from ftrl.training import TrainConfig, load_config
 from ftrl.training.dry_run import resolved_yaml
@@ -72,6 +74,36 @@ def test_turns_have_the_credit_only_in_whole_episodes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"field 'optim\.credit'"):
         minimal(tmp_path, "optim.credit=token", "mode=trajectory")
     assert minimal(tmp_path, "optim.credit=turn", "mode=trajectory").optim.credit == "turn"
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("mode=trajectory", r"collect\.overlap is for steps \(mode: step\)"),
+        ("select.scenario_cap=3", r"select\.scenario_cap balances all prompts of an iteration"),
+        ("select.solve_rate_cap=1", r"select\.solve_rate_cap balances all prompts of an iteration"),
+        ("verl.actor_rollout_ref.actor.optim.lr_scheduler_type=cosine", "goes by the number of steps"),
+        ("verl.actor_rollout_ref.actor.optim.lr_warmup_steps_ratio=0.1", "goes by the number of steps"),
+    ],
+)
+def test_what_needs_all_prompts_beforehand_does_not_go_with_overlap(setting: str, told: str, tmp_path: Path) -> None:
+    minimal(tmp_path, setting)
+    with pytest.raises(InputError, match=told):
+        minimal(tmp_path, setting, "collect.overlap=true")
+
+
+def test_overlap_goes_with_what_is_left_out_task_by_task_and_with_a_constant_rate(tmp_path: Path) -> None:
+    rate = "verl.actor_rollout_ref.actor.optim"
+    told = [f"{rate}.lr_scheduler_type=constant", f"{rate}.lr_warmup_steps_ratio=0.0", f"{rate}.lr_warmup_steps=10"]
+    select = ["select.drop_flat_tasks=true", "select.drop_repeated_states=true"]
+    assert minimal(tmp_path, *select, *told, "collect.overlap=true").collect.overlap
+
+
+def test_overlap_is_asked_for_on_the_command_line(tmp_path: Path) -> None:
+    command = ["train", "--config", written(tmp_path, yaml.safe_dump({**MINIMAL, "mode": "trajectory"})), "--dry-run"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    with pytest.raises(InputError, match=r"collect\.overlap is for steps"):
+        CliRunner().invoke(app, [*command, "--overlap"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

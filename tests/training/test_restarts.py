@@ -12,9 +12,11 @@ import pytest
 
 from ftrl.training import iterations
 from ftrl.training.config import SelectConfig, TrainConfig
+from ftrl.training.prompt_chunks import PromptChunks
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.runner import TrainerStopped
 from ftrl.training.snapshot_rows import ROW_COLUMNS
+from ftrl.training.steps import Steps
 
 STEPS = 6
 
@@ -62,7 +64,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
                 raise TrainerStopped("the trainer failed: first line\nthe engine died", ends[1])
 
         monkeypatch.setattr(iterations, "_train_on", attempt)
-        iterations._train(config, run, 1, "policy", "tasks", told)
+        steps = Steps(PromptChunks([run.prompts(1)]), config.optim, most_prompts=len(rows))
+        iterations._train(config, run, 1, iterations._stream(config, run, 1, "policy", "tasks"), steps, told)
         return told, begun
 
     return run_attempts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -13,64 +12,15 @@ from typing import Any
 import pytest
 
 from ftrl.environments import EnvironmentStore
-from ftrl.environments.golden import golden_turns
-from ftrl.models import init_tiny
 from ftrl.ray_session import LogicalResources, ray_session
-from ftrl.rollouts import (
-    Collection,
-    EpisodeKey,
-    EpisodeSettings,
-    ScriptedPolicy,
-    TrajectoryStore,
-    run_episode,
-    snapshots,
-)
+from ftrl.rollouts import TrajectoryStore, snapshots
 from ftrl.rollouts.prompts import render_prompt, tokenise
-from ftrl.sandbox import Sandbox
-from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.training.config import SelectConfig
 from ftrl.training.prompt_files import PromptFiles
 from ftrl.training.snapshot_rows import StreamSettings
 from ftrl.training.stream import PromptStream, prepare
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> StreamSettings:
-    """Twelve generated tasks, each played once by its golden turns."""
-    folder = tmp_path_factory.mktemp("stream")
-    synthesize(SynthesisConfig.model_validate({"out": str(folder / "tasks"), "count": 12}))
-    init_tiny(folder / "model", context=2048)
-    tasks = EnvironmentStore.open(str(folder / "tasks"))
-    store = TrajectoryStore.create(str(folder / "trajectories"), run="test")
-    episode = EpisodeSettings()
-    with Sandbox(workers=1) as sandbox:
-        played = [
-            asyncio.run(
-                run_episode(
-                    environment,
-                    tasks.sources(environment),
-                    ScriptedPolicy(golden_turns(environment)),
-                    sandbox,
-                    episode,
-                    EpisodeKey("test", iteration=1),
-                )
-            )
-            for environment in tasks
-        ]
-    store.begin(Collection(iteration=1, policy=played[0].policy, settings=episode))
-    for start in range(0, len(played), 4):  # three parts
-        store.append(played[start : start + 4])
-    return StreamSettings(
-        trajectories=store.path,
-        iteration=1,
-        environments=tasks.path,
-        model=str(folder / "model"),
-        max_prompt_tokens=2000,
-        thinking=False,
-        seed=5,
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
