@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -282,6 +283,8 @@ def test_an_outage_is_told_once_and_then_summed_up_with_all_that_was_given_up(
     assert len(told) == 13  # who wants every single one asks the log for them
     assert (len(stopped.value.given_up), stopped.value.report.episodes) == (4, 4)
     assert all("503" in why for why in stopped.value.given_up.values())
+    elsewhere = pickle.loads(pickle.dumps(stopped.value))  # as Ray hands it on
+    assert (str(elsewhere), elsewhere.report) == (str(stopped.value), stopped.value.report)
 
 
 def test_a_provider_that_is_down_ends_the_run_soon(bench: Bench, server: ChatServer) -> None:
