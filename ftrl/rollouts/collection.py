@@ -169,6 +169,7 @@ def _run(
             shown.refresh()
 
         try:
+            tally.notice(engines=fleet.running, in_flight=0)  # a provider is ready at once: its time begins here
             leases = _leases(put, tasks, wanted, store.run, config.iteration)
             for trajectory in fleet.play(budget.admit(leases), tick=tick):
                 tally.add(trajectory)
