@@ -32,6 +32,7 @@ TAKEN = {
     "README.md": ("models/Qwen3-8B", "runs/qwen3-8b-grpo"),
     "docs/collection.md": ("stores/train",),
     "docs/report.md": ("stores/train", "runs/rollout", "runs/qwen3-8b-grpo", "results/base", "results/tuned"),
+    "docs/synthesis.md": ("questions.jsonl",),
     "docs/train-on-gpus.md": ("models/Qwen3-8B", "runs/qwen3-8b"),
     "docs/what-training-changed.md": ("BASE", "TUNED"),
 }
@@ -97,6 +98,8 @@ def lay_out(page: str, folder: Path, tasks: Path, base: Callable[[], Path], quic
         place.parent.mkdir(exist_ok=True)
         if name.startswith(("models/", "BASE")):
             place.symlink_to(base())
+        elif name == "questions.jsonl":
+            place.symlink_to(ROOT / "examples" / "llm" / name)
         elif name == "TUNED":
             trained(base(), place)
         elif name.startswith("runs/qwen"):

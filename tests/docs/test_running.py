@@ -21,8 +21,6 @@ from tests.reports.conftest import sandbox, small_run  # noqa: F401 - a quicksta
 
 READ_ELSEWHERE = {
     "CONTRIBUTING.md": "its commands are about this checkout",
-    "docs/synthesis.md": "what it shows is run by tests/synthesis",
-    "docs/training.md": "what it shows is run by tests/training/test_paper_page.py",
 }
 """Pages whose commands are not run here, and why."""
 
