@@ -36,4 +36,11 @@ class RecordedEngine:
         reason = "stop" if len(ids) <= parameters.max_tokens else "length"
         ids = ids[: parameters.max_tokens]
         logprobs = [{token: SimpleNamespace(logprob=-1.5)} for token in ids]
-        yield SimpleNamespace(outputs=[SimpleNamespace(token_ids=ids, logprobs=logprobs, finish_reason=reason)])
+        completion = SimpleNamespace(token_ids=ids, logprobs=logprobs, finish_reason=reason)
+        yield SimpleNamespace(outputs=[completion], num_cached_tokens=16 * turn)
+
+    async def is_sleeping(self) -> bool:
+        if self.errored:
+            assert self.failure is not None
+            raise self.failure
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ftrl.rollouts import (
 )
 from ftrl.rollouts.policy import EngineLost
 from ftrl.rollouts.prompts import tokenise
+from ftrl.rollouts.pulse import Pulse
 from ftrl.rollouts.vllm_policy import VllmPolicy
 from tests.rollouts.recorded_engine import RecordedEngine
 
@@ -162,6 +164,25 @@ def test_a_dead_engine_makes_the_episode_be_played_again(tokenizer: Any, convers
 
     with pytest.raises(EngineLost):
         converse(RecordedEngine(tokenizer, [], failure=EngineDeadError(), errored=True))
+
+
+def test_an_engine_tells_what_it_has_read_and_what_of_it_before(
+    tokenizer: Any, play: Callable[..., Trajectory], scripts: Any
+) -> None:
+    engine = RecordedEngine(tokenizer, [scripts.capital + END, scripts.population + END, "1200." + END])
+    policy = VllmPolicy(engine, tokenizer, PolicyIdentity(name="recorded"))
+    assert asyncio.run(policy.pulse()) == Pulse()
+    play(policy=policy)
+    read = sum(map(len, engine.prompts))
+    assert asyncio.run(policy.pulse()) == Pulse(generating=0, prompt_tokens=read, cached_tokens=16 + 32)
+
+
+def test_a_dead_engine_has_no_pulse(tokenizer: Any) -> None:
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    engine = RecordedEngine(tokenizer, [], failure=EngineDeadError(), errored=True)
+    with pytest.raises(EngineLost):
+        asyncio.run(VllmPolicy(engine, tokenizer, PolicyIdentity(name="recorded")).pulse())
 
 
 def test_a_request_that_the_engine_fails_at_is_a_fault_of_ours(tokenizer: Any, converse: Converse) -> None:
