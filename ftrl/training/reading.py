@@ -53,7 +53,9 @@ def worked_on(
     context.execution_options.preserve_order = in_order
     waiting = (1 + workers) * WAITING_BYTES
     context.execution_options.resource_limits = ExecutionResources.for_limits(object_store_memory=waiting)
-    dataset = ray.data.read_parquet(list(paths), columns=None if columns is None else list(columns))
+    names = None if columns is None else list(columns)
+    # Reading is faster than any work: one reader for each worker will do.
+    dataset = ray.data.read_parquet(list(paths), columns=names, concurrency=workers)
     if limit is not None:
         dataset = dataset.limit(limit)
     made = dataset.map_batches(
