@@ -42,6 +42,7 @@ start_node() { # name, number, further options of ray start
   shift 2
   for attempt in 1 2 3; do # Ray gives a node 30 seconds to start, which a busy machine may not keep
     if [ "$attempt" -gt 1 ]; then say "the node '$name' was too slow to start; once more"; fi
+    : >"$dir/$name.log" # it is looked into before the node may have begun to write it
     setsid ray start --block --node-name="ftrl-$port-$name" --object-store-memory=200000000 --min-worker-port=0 \
       --max-worker-port=0 --dashboard-agent-listen-port=$((first + 2)) --dashboard-agent-grpc-port=$((first + 3)) \
       --metrics-export-port=$((first + 4)) --runtime-env-agent-port=$((first + 5)) "$@" \

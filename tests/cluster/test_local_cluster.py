@@ -6,16 +6,23 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from ftrl.environments import EnvironmentStore
+from ftrl.models import weights_hash
+from ftrl.ray_session import answers
+from ftrl.rollouts import TrajectoryStore
+from ftrl.tiny_policy import tiny_policy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -43,14 +50,34 @@ def processes_of(folder: str) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[dict[str, str]]:
+def s3() -> Iterator[dict[str, str]]:
+    """What an environment has to say for an S3 server, a process of its own with the bucket `ftrl`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = str(Path(sys.executable).parent / "moto_server")
+    with subprocess.Popen([program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        deadline = time.monotonic() + 120
+        while not answers(f"127.0.0.1:{port}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        endpoint = f"http://127.0.0.1:{port}"
+        boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket="ftrl")
+        environment = {name.upper(): value for name, value in keys.items() if name.startswith("aws")}
+        yield {**environment, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: dict[str, str]) -> Iterator[dict[str, str]]:
     """The environment of a shell after ``eval "$(cluster/local.sh env)"``."""
     # Not below pytest's folder: Ray puts sockets in it, whose paths must be short.
     folder = tempfile.mkdtemp(prefix="ftrl-", dir="/tmp")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     own = {"FTRL_CLUSTER_DIR": folder, "FTRL_CLUSTER_PORT": str(21000 + os.getpid() % 9000), "FTRL_CLUSTER_CPUS": "1"}
-    environment |= own
+    environment |= own | s3  # the nodes know of S3 what the shell knew that started them
     try:
         started = run(SCRIPT, "start", environment=environment, seconds=400)
         assert started.returncode == 0, started.stderr
@@ -75,9 +102,11 @@ def configuration(folder: Path, **settings: object) -> str:
     return str(file)
 
 
-def submitted(cluster: dict[str, str], config: str, *options: str) -> subprocess.CompletedProcess[str]:
-    job = ["--", "python", "jobs/synthesize.py", "--config", config]
-    return run("ray", "job", "submit", *options, *ON_DRIVERS, *job, environment=cluster)
+def submitted(
+    cluster: dict[str, str], config: str, *options: str, job: str = "synthesize", seconds: float = 300
+) -> subprocess.CompletedProcess[str]:
+    command = ["ray", "job", "submit", *options, *ON_DRIVERS, "--", "python", f"jobs/{job}.py", "--config", config]
+    return run(*command, environment=cluster, seconds=seconds)
 
 
 def test_a_job_is_submitted_runs_on_the_node_for_drivers_and_leaves_its_tasks(
@@ -141,3 +170,53 @@ def test_the_doctor_looks_at_every_node_and_tells_what_a_run_lacks(cluster: dict
     assert lacks.returncode == 1
     missing = {check["name"] for check in json.loads(lacks.stdout) if check["status"] == "missing"}
     assert missing == {"gpus", str(tmp_path / "absent")}
+
+
+@pytest.mark.timeout(5400)
+def test_one_file_makes_tasks_plays_trains_and_evaluates_on_s3_and_once_more_does_nothing_again(
+    cluster: dict[str, str], s3: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    out, disk = "s3://ftrl/run", tmp_path / "run"
+    tiny_policy(tmp_path / "model")
+    batches = {"batch_size": 8, "mini_batch_size": 8, "samples_per_prompt": 4, "tokens_per_gpu": 4096}
+    lengths = {"max_prompt_tokens": 448, "max_response_tokens": 64}
+    config = configuration(
+        tmp_path,
+        out=out,
+        model=str(tmp_path / "model"),
+        synthesize={"count": 40},
+        held_out={"count": 16},
+        rollout={"engine": {"engines": 2}, "episode": {"max_turns": 6, "max_response_tokens": 64}},
+        train={
+            "out": str(disk),
+            "iterations": 1,
+            "step_timeout": 20,
+            "collect": {"max_turns": 6},
+            "reward": {"workers": 1},
+            "hardware": {"device": "cpu"},
+            "optim": {**batches, **lengths, "learning_rate": 1e-4, "kl_loss": 0, "max_steps": 2},
+        },
+        evaluate={"episode": {"max_turns": 6, "max_response_tokens": 64}},
+    )
+    first, again = (submitted(cluster, config, job="pipeline", seconds=2400) for _ in range(2))
+    for done in (first, again):
+        assert done.returncode == 0, done.stdout + done.stderr
+    stages, later = report_of(first)["stages"], report_of(again)["stages"]
+    assert (stages["synthesize"]["accepted"], stages["held_out"]["accepted"]) == (40, 16)
+    assert len(EnvironmentStore.open(f"{out}/tasks")) == 40
+    assert len(TrajectoryStore.open(f"{out}/rollouts")) == stages["rollout"]["collected"] == 40
+    assert stages["train"]["iterations"][0]["steps"] == 2
+    assert sum(stages["evaluate"]["statuses"].values()) == 16
+    trained = weights_hash(disk / "iteration-1" / "policy")
+    assert stages["evaluate"]["policy"]["weights"] == trained != weights_hash(tmp_path / "model")
+    assert later["rollout"]["collected"] == later["synthesize"]["accepted"] == 0
+    assert later["evaluate"] == stages["evaluate"]
+
+
+def report_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What the job printed in the end, among what Ray says of it."""
+    text = done.stdout[done.stdout.rindex("\n{\n") :]
+    report: dict[str, Any] = json.JSONDecoder().raw_decode(text.strip())[0]
+    return report

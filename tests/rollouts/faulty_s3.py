@@ -12,7 +12,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 SHARE = 0.2
-"""Of all requests, so many fail."""
+"""Of all requests, so many fail, unless it is told otherwise."""
 
 ERRORS = {
     "busy": (503, "SlowDown"),
@@ -25,13 +25,18 @@ FAULTS = (*ERRORS, "cut before", "cut after")
 class FaultyS3:
     """Runs in threads of this process. Use it in a ``with`` block.
 
+    Args:
+        host: the address to listen at; what runs in another network asks for one that can be reached.
+
     Attributes:
+        share: of all requests, so many fail.
         away: whether nobody is there at all.
         failed: how many requests have failed, by fault.
         unconfirmed_commits: manifests that were written, but whose writers got no answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.share = SHARE
         self.away = False
         self.unconfirmed_commits = 0
         self.failed = dict.fromkeys((*FAULTS, "away"), 0)
@@ -48,7 +53,7 @@ class FaultyS3:
                     kind = None
                     if outer.away:
                         kind = "away"
-                    elif rng.random() < SHARE:
+                    elif rng.random() < outer.share:
                         kind = rng.choice(FAULTS)
                     if kind is not None:
                         outer.failed[kind] += 1
@@ -91,7 +96,7 @@ class FaultyS3:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -102,10 +107,15 @@ class FaultyS3:
         boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys).create_bucket(Bucket=name)
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the environment of a process must say that is to use this server."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.server_address[1]}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
