@@ -72,8 +72,11 @@ start() {
   export RAY_TMPDIR=$dir RAY_JOB_STOP_WAIT_TIME_S=60
   start_node head 0 --head --port="$port" --dashboard-host=127.0.0.1 --dashboard-port=$((port + 1)) \
     --ray-client-server-port=$((port + 6)) --num-cpus=0
-  start_node drivers 1 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources='{"driver": 1}'
-  start_node tools 2 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources="{\"tools\": $cpus}"
+  # Folders of their own: in one for all, a node that unpacks a job's files takes them from under those that run there.
+  start_node drivers 1 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources='{"driver": 1}' \
+    --temp-dir="$dir/drivers"
+  start_node tools 2 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources="{\"tools\": $cpus}" \
+    --temp-dir="$dir/tools"
   say "three nodes run; dashboard: http://127.0.0.1:$((port + 1))  (its token is in $dir/token)"
   say "next: eval \"\$($0 env)\""
 }

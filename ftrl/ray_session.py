@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -196,16 +198,22 @@ def _second_node(ray: Any, needs: LogicalResources | None) -> Iterator[None]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address}"]
     command += [f"--num-cpus={needs.cpus}", f"--num-gpus={needs.gpus}"]
     command += [f"--resources={json.dumps({logical_node(): 1})}"]
+    # A folder of its own: a node that unpacks a job's files takes them from under what runs in the same place, a job's
+    # driver for one.
+    folder = tempfile.mkdtemp(prefix="ftrl-ray-", dir=os.environ.get("RAY_TMPDIR"))
+    command += [f"--temp-dir={folder}"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    joined = False
     try:
         deadline = time.monotonic() + JOIN_SECONDS
         while not there():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise FtrlError(
                     f"the second node that a run on the CPU needs could not join the Ray at {address}; what it said "
-                    "is in its session folder's logs; or run without that Ray: unset RAY_ADDRESS, ray stop"
+                    f"is in {folder}; or run without that Ray: unset RAY_ADDRESS, ray stop"
                 )
             time.sleep(0.5)
+        joined = True
         yield
     finally:
         process.terminate()
@@ -214,3 +222,5 @@ def _second_node(ray: Any, needs: LogicalResources | None) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if joined:
+            shutil.rmtree(folder, ignore_errors=True)

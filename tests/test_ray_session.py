@@ -40,6 +40,25 @@ for _ in range(2):
         print_to_stdstream({"lines": ["a node is gone"], "pid": "raylet", "is_err": False}, ignore_prefix=False)
 """
 
+UNPACKED = """
+import os
+import ray
+from ftrl.ray_session import LogicalResources, logical_node, ray_session
+
+ray.init(runtime_env={"working_dir": os.environ["UNPACK"]}, log_to_driver=False)
+
+@ray.remote(num_cpus=1)
+class Job:
+    def folder(self):
+        return os.getcwd()
+
+with ray_session(LogicalResources(cpus=1)):
+    first = Job.remote()
+    before = ray.get(first.folder.remote())
+    second = Job.options(resources={logical_node(): 1}).remote()
+    print(before != ray.get(second.folder.remote()), before == ray.get(first.folder.remote()))
+"""
+
 
 def run(code: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -84,6 +103,15 @@ def test_a_ray_that_was_started_by_hand_is_joined_and_given_the_logical_resource
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "True"]
     assert "Raylet is terminated" not in done.stdout + done.stderr
+
+
+def test_the_second_node_unpacks_a_jobs_files_for_itself_and_leaves_those_that_a_process_works_in(
+    head: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    done = run(UNPACKED, {**head, "UNPACK": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True True\n"), done.stdout
 
 
 def test_a_ray_that_lets_nobody_in_is_a_sentence(head: dict[str, str]) -> None:
