@@ -86,7 +86,7 @@ def disturbed(asked: argparse.Namespace, folder: Path) -> int:
                 jobs.append(f"disturbed-{len(jobs) + 1}")
                 job(jobs[-1]).run()
 
-        user = threading.Thread(target=submit, name="user")
+        user = threading.Thread(target=submit, name="user", daemon=True)
         end = time.monotonic() + asked.minutes * 60
         user.start()
         while time.monotonic() < end:
@@ -94,7 +94,9 @@ def disturbed(asked: argparse.Namespace, folder: Path) -> int:
             disturbances.next()
         over.set()
         say("nothing is disturbed any more; the last job is left to end")
-        user.join()
+        while user.is_alive():
+            disturbances.look_after()
+            user.join(5)
         say(f"disturbances: {', '.join(f'{kind} {count}' for kind, count in disturbances.done.items())}")
         say(f"requests to S3 that failed: {', '.join(f'{kind} {count}' for kind, count in s3.failed.items())}")
         s3.share = 0

@@ -54,12 +54,21 @@ class Disturbances:
             self._left = list(self._kinds())
             self._rng.shuffle(self._left)
         kind = self._left.pop()
+        self.look_after()
         if self._kinds()[kind]():
             self.done[kind] += 1
 
     def pause(self) -> None:
-        """Leave it alone for a while."""
-        time.sleep(self._rng.uniform(15, 40))
+        """Leave it alone for a while, but for starting what has not survived."""
+        self._wait(15, 40)
+        self.look_after()
+
+    def look_after(self) -> None:
+        """Start what has not survived so far, as whoever runs a cluster would."""
+        for name in NAMES:
+            if not self._nodes.lives(name):
+                self._say(f"the node '{name}' has ended itself")
+                self._restart(name)
 
     def _raylet(self) -> bool:
         name = self._rng.choice(WORKERS)
@@ -112,7 +121,6 @@ class Disturbances:
         self._wait(20, 40)
         disk.free()
         self._say(f"the disk of the node '{name}' has room again")
-        self._look_after()
         return True
 
     def _slow_network(self) -> bool:
@@ -122,7 +130,6 @@ class Disturbances:
         self._wait(20, 60)
         self._nodes.network.mend(name)
         self._say(f"the network of the node '{name}' is fast again")
-        self._look_after()
         return True
 
     def _cut_cable(self) -> bool:
@@ -132,16 +139,7 @@ class Disturbances:
         self._wait(5, 45)
         self._nodes.network.mend(name)
         self._say(f"the cable of the node '{name}' is whole again")
-        self._look_after()
         return True
-
-    def _look_after(self) -> None:
-        """Start what has not survived, as whoever runs a cluster would."""
-        time.sleep(20)
-        for name in NAMES:
-            if not self._nodes.lives(name):
-                self._say(f"the node '{name}' has ended itself")
-                self._restart(name)
 
     def _restart(self, name: str) -> None:
         if name in WORKERS:

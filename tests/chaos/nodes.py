@@ -22,6 +22,9 @@ from ftrl.rollouts.engine_processes import descendants
 NAMES = ("head", "drivers", "more")
 GCS_PORT, DASHBOARD_PORT, REDIS_PORT = 6379, 8265, 6399
 TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+LIKE_KUBERAY = {"RAY_JOB_STOP_WAIT_TIME_S": "60", "RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
+"""So long the nodes wait for a new head; it is what KubeRay tells them."""
+
 START_ATTEMPTS = 5
 WORKERS = ("VLLM::EngineCore", "ray::RolloutWorker", "ray::SandboxActor", "ray::StageHost")
 """Processes that do the work of a node, by the beginning of their command lines."""
@@ -45,7 +48,7 @@ class RayNodes:
         self.disks = {name: Disk(folder / name) for name in NAMES}
         self.addresses = {name: self.network.plug_in(name) for name in NAMES}
         own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_") or name in TOKEN}
-        self.environment = {**own, **ENVIRONMENT, **environment, "RAY_JOB_STOP_WAIT_TIME_S": "60"}
+        self.environment = {**own, **ENVIRONMENT, **environment, **LIKE_KUBERAY}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._redis = subprocess.Popen(
             ["redis-server", "--bind", HUB, "--port", str(REDIS_PORT), "--protected-mode", "no", "--save", ""],

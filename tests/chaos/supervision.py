@@ -14,7 +14,7 @@ from nodes import RayNodes
 ROOT = Path(__file__).resolve().parents[2]
 BACK_OFF = 5.0
 LOOK_SECONDS = 2.0
-STUCK_SECONDS = 900.0
+STUCK_SECONDS = 400.0
 """A job of which nothing has been heard for so long will not do any more."""
 
 PROGRESS = ("rollout: episodes", "synthesize: ", "{", "}", " ")
@@ -52,46 +52,62 @@ class Job:
         self._say(f"{self._name}: done after {self.seconds:.0f} s; it was submitted {self.submitted} times")
 
     def _once(self) -> bool:
-        from ray.job_submission import JobStatus, JobSubmissionClient
+        """Submit it, follow it to its end; whether it succeeded."""
+        from ray.job_submission import JobStatus
 
         self.submitted += 1
         id_ = f"{self._name}-{self.submitted}"
-        file = self._nodes.shared / f"{self._name}.yaml"
-        file.write_text(json.dumps(self._config))
-        try:
-            client = JobSubmissionClient(self._nodes.dashboard)
-            client.submit_job(
-                entrypoint=f"python jobs/pipeline.py --config {file}",
-                submission_id=id_,
-                entrypoint_resources={"driver": 1},
-                runtime_env={"working_dir": str(ROOT)},
-            )
-        except Exception as error:  # noqa: BLE001  # whatever the dashboard or the network make of it
-            self._say(f"{id_}: could not be submitted ({_first(error)})")
-            return False
+        client = self._submit(id_)
         self._say(f"{id_}: submitted")
         self._read, self._rest, self._heard = 0, "", time.monotonic()
-        unreachable = False
+        reachable = True
         while True:
             time.sleep(LOOK_SECONDS)
             self._tell(id_)
             try:
-                status, unreachable = client.get_job_status(id_), False
-            except Exception as error:  # noqa: BLE001
-                if not unreachable:
-                    self._say(f"{id_}: the head cannot tell how it is ({_first(error)})")
-                unreachable = True
+                about = client.get_job_info(id_)
+                if about.status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED):
+                    break
+                if time.monotonic() - self._heard > STUCK_SECONDS:
+                    self._say(f"{id_}: NOTHING HEARD for {STUCK_SECONDS:.0f} s; it is stopped")
+                    client.stop_job(id_)
+                    self._heard = time.monotonic()
+            except Exception as error:  # noqa: BLE001  # whatever the dashboard or the network make of it
+                if reachable:
+                    self._say(f"{id_}: the head does not tell how it is ({_first(error)})")
+                reachable = False
                 continue
-            if status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED):
-                self._tell(id_)
-                if status is not JobStatus.SUCCEEDED:
-                    message = (client.get_job_info(id_).message or "").strip()
-                    self._say(f"{id_}: {status.value.lower()}; Ray says: {message.splitlines()[0][:200]}")
-                return status is JobStatus.SUCCEEDED
-            if time.monotonic() - self._heard > STUCK_SECONDS:
-                self._say(f"{id_}: NOTHING HEARD for {STUCK_SECONDS:.0f} s; it is stopped")
-                client.stop_job(id_)
-                self._heard = time.monotonic()
+            if not reachable:
+                self._say(f"{id_}: the head says that it is {about.status.value.lower()}")
+            reachable = True
+        self._tell(id_)
+        if about.status is JobStatus.SUCCEEDED:
+            return True
+        self._say(f"{id_}: {about.status.value.lower()}; Ray says: {_first(about.message)}")
+        return False
+
+    def _submit(self, id_: str) -> Any:
+        """A client of a dashboard that has taken the job."""
+        from ray.job_submission import JobSubmissionClient
+
+        file = self._nodes.shared / f"{self._name}.yaml"
+        file.write_text(json.dumps(self._config))
+        while True:
+            try:
+                client = JobSubmissionClient(self._nodes.dashboard)
+                if any(job.submission_id == id_ for job in client.list_jobs()):
+                    return client  # it had arrived, only nobody said so
+                client.submit_job(
+                    entrypoint=f"python jobs/pipeline.py --config {file}",
+                    submission_id=id_,
+                    entrypoint_resources={"driver": 1},
+                    runtime_env={"working_dir": str(ROOT)},
+                )
+            except Exception as error:  # noqa: BLE001  # see above
+                self._say(f"{id_}: not submitted yet ({_first(error)})")
+                time.sleep(BACK_OFF)
+            else:
+                return client
 
     def _tell(self, id_: str) -> None:
         """Say what is new in the job's log."""
@@ -110,5 +126,5 @@ class Job:
                 self._say(f"    {id_} says: {line[:400]}")
 
 
-def _first(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:160]
+def _first(told: object) -> str:
+    return next(iter(str(told).strip().splitlines()), type(told).__name__)[:160]
