@@ -52,13 +52,10 @@ def _assemble() -> None:
 _assemble()
 
 
-def _storage_fault(error: Exception) -> str | None:
-    """What S3's client says about credentials, endpoint or bucket, as one sentence; nothing for other errors."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def _s3_fault(error: Exception) -> str | None:
+    from ftrl.storage import s3_fault  # only now: it takes long to import
 
-    if not isinstance(error, (BotoCoreError, ClientError)):
-        return None
-    return f"S3 refused or did not answer: {error}; check AWS_ENDPOINT_URL, AWS_PROFILE and the bucket, then try again"
+    return s3_fault(error)
 
 
 def main() -> None:
@@ -68,14 +65,13 @@ def main() -> None:
     except FtrlError as error:
         print(f"ftrl: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        print(f"ftrl: the disk is full{where}; free some space and run the command again", file=sys.stderr)
-        sys.exit(1)
     except Exception as error:
-        if (message := _storage_fault(error)) is None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" while writing {error.filename}" if error.filename else ""
+            message = f"the disk is full{where}; free some space and run the command again"
+        elif (fault := _s3_fault(error)) is not None:
+            message = fault
+        else:
             raise
         print(f"ftrl: {message}", file=sys.stderr)
         sys.exit(1)

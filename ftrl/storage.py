@@ -183,6 +183,16 @@ def is_outage(path: str | os.PathLike[str], error: BaseException) -> bool:
     return isinstance(error, (OSError, ClientError, ConnectionError, HTTPClientError))
 
 
+def s3_fault(error: BaseException) -> str | None:
+    """What S3's client says of credentials, bucket or a server that fails, as a sentence; nothing of other errors."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    # What the server answered has been given a name of the operating system's by then, with the original as its cause.
+    if not any(isinstance(each, (BotoCoreError, ClientError)) for each in (error, error.__cause__)):
+        return None
+    return f"S3 refused or did not answer: {error}; check AWS_ENDPOINT_URL, AWS_PROFILE and the bucket, then try again"
+
+
 _WRITTEN_BY_ANOTHER = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
 
 

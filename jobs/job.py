@@ -122,18 +122,16 @@ def time_to_finish() -> Iterator[None]:
 
 def ended(work: Callable[[], None]) -> int:
     """Do the work and tell the exit code; errors that a user can act on are one message on stderr."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         work()
     except FtrlError as error:
         return _told(str(error), error.exit_code)
-    except (BotoCoreError, ClientError) as error:
-        return _told(f"S3 refused or did not answer: {error}; check AWS_ENDPOINT_URL, AWS_PROFILE and the bucket", 1)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        return _told("the disk is full; free some space and submit the job again", 1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _told("the disk is full; free some space and submit the job again", 1)
+        if (fault := storage.s3_fault(error)) is not None:
+            return _told(fault, 1)
+        raise
     except KeyboardInterrupt:
         return _told("interrupted; what was finished is kept", 130)
     except SystemExit as leaving:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
+from s3fs.errors import translate_boto_error
 
 from ftrl.errors import FtrlError, InputError
 
@@ -138,6 +139,8 @@ def test_a_pipeline_that_cannot_be_is_refused(text: str, told: str, tmp_path: Pa
             "ftrl: a.yaml: field 'out': must not be empty\n",
         ),
         (NoCredentialsError(), 1, "AWS_PROFILE"),
+        (translate_boto_error(ClientError({"Error": {"Code": "InternalError"}}, "PutObject")), 1, "S3 refused"),
+        (translate_boto_error(ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")), 1, "S3 refused"),
         (OSError(errno.ENOSPC, "no space left"), 1, "the disk is full"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (SystemExit(int(signal.SIGTERM)), 1, "submit the same job again"),
