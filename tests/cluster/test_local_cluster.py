@@ -193,7 +193,7 @@ def test_one_file_makes_tasks_plays_trains_and_evaluates_on_s3_and_once_more_doe
             "out": str(disk),
             "iterations": 1,
             "step_timeout": 20,
-            "collect": {"max_turns": 6},
+            "collect": {"max_turns": 6, "limit": 16},
             "reward": {"workers": 1},
             "hardware": {"device": "cpu"},
             "optim": {**batches, **lengths, "learning_rate": 1e-4, "kl_loss": 0, "max_steps": 2},
