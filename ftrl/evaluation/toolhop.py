@@ -163,7 +163,9 @@ def score_answer(transcript: Transcript, answer: str) -> Score:
     if last["role"] != "assistant":
         return Score(metrics=metrics, explanation=f"no answer: the episode ended with {transcript.ending}")
     shown = given[-1] if given else "nothing in the form that was asked for"
-    return Score(metrics=metrics, explanation=f"answered {shown!r}, right is {answer!r}")
+    lenient = [rule for rule in ("ftrl", "official") if metrics[rule] > metrics["strict"]]
+    found = f"; {' and '.join(lenient)} found it in the last texts" if lenient else ""
+    return Score(metrics=metrics, explanation=f"answered {shown!r}, right is {answer!r}{found}")
 
 
 def _rows(path: str) -> Iterator[Mapping[str, Any]]:

@@ -134,7 +134,9 @@ def test_an_answer_is_judged_by_each_rule(
 ) -> None:
     before = [{"role": "user", "content": "?"}, *([{"role": "tool", "content": tool}] if tool else [])]
     transcript = Transcript(messages=(*before, {"role": "assistant", "content": said}), ending="answered")
-    assert score_answer(transcript, answer).metrics == {"ftrl": ftrl, "official": official, "strict": strict}
+    score = score_answer(transcript, answer)
+    assert score.metrics == {"ftrl": ftrl, "official": official, "strict": strict}
+    assert ("found it in the last texts" in score.explanation) == (max(ftrl, official) > strict)
 
 
 def test_an_episode_whose_last_word_is_a_tools_is_not_answered(file: Path, one_sandbox: Sandbox) -> None:
