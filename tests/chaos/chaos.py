@@ -56,7 +56,7 @@ def disturbed(asked: argparse.Namespace, folder: Path) -> int:
     from ftrl.tiny_policy import tiny_policy
 
     began = time.monotonic()
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # S3 would tell of every request
+    logging.disable(logging.WARNING)  # S3 would tell of every request, and Ray of every file that it leaves out
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:7.1f}  {line}", flush=True)
