@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -388,6 +389,9 @@ def test_a_response_that_a_fault_of_ours_kept_from_being_scored_is_logged_with_a
         return found["ray_ftrl_training_being_scored"] == {("r-iteration-1",): 0}
 
     assert none_waits(told_until(ray, none_waits, again=lambda: manager._note(0)))
+    # In this process, Ray would end under the thread that waits for it, and take the process along.
+    for preparing in [thread for thread in threading.enumerate() if thread.name == "ftrl-prepare"]:
+        preparing.join()
 
 
 # The dashboard
