@@ -23,7 +23,7 @@ from ftrl.rollouts.episode import run_episode
 from ftrl.rollouts.leases import FleetEvents, Lease
 from ftrl.rollouts.provider_policy import ProviderPolicy
 from ftrl.rollouts.providers import model_settings
-from ftrl.rollouts.pulse import Pulse
+from ftrl.rollouts.pulse import NOTHING_TOLD, Pulse
 from ftrl.rollouts.settings import CollectConfig
 from ftrl.rollouts.trajectory import PolicyIdentity, Trajectory, TrajectoryStatus
 from ftrl.sandbox import Sandbox
@@ -119,7 +119,7 @@ class ProviderFleet:
     @property
     def pulse(self) -> Pulse:
         """A provider tells nothing of its engines."""
-        return Pulse()
+        return NOTHING_TOLD
 
     @property
     def in_flight(self) -> int:
