@@ -23,8 +23,10 @@ from typing import Any
 
 import yaml
 
-from ftrl.training import load_config
+from ftrl.rollouts import CollectConfig
+from ftrl.training import TrainConfig, iterations, load_config
 from ftrl.training.dry_run import resolved_yaml
+from ftrl.training.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "jobs" / "configs" / "paper"
@@ -133,6 +135,12 @@ def overlay(name: str) -> str:
 def resolved(*files: str) -> dict[str, Any]:
     """What verl is told, flat: dotted names and values."""
     return flat(parsed(resolved_yaml(load_config(files))))
+
+
+def collected(config: TrainConfig, number: int) -> CollectConfig:
+    """How iteration ``number`` collects its trajectories."""
+    run = RunFolder(config.out)
+    return iterations._collection(config, run, number, iterations._stream(config, run, number, "policy", "tasks"))
 
 
 def parsed(text: str) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from omegaconf import OmegaConf
 
 from ftrl.doctor.needs import read_needs
 from ftrl.training import TrainConfig, load_config
-from ftrl.training import iterations as run_of
 from ftrl.training.dry_run import resolved_yaml
-from ftrl.training.run_folder import RunFolder
 from tests.training.published import (
     ACTOR,
     LEFT_TO_ITS_VERL,
@@ -23,6 +21,7 @@ from tests.training.published import (
     RECIPES,
     ROLLOUT,
     ROOT,
+    collected,
     of,
     overlay,
     recipe,
@@ -63,7 +62,7 @@ def test_on_a_cpu_a_recipe_is_small_and_needs_no_gpu(name: str) -> None:
 @pytest.mark.parametrize("on", OVERLAYS)
 def test_collection_takes_all_the_gpus_that_training_takes(on: str) -> None:
     config = load_config([recipe("qwen3-8b-grpo"), overlay(on)])
-    engine = run_of._collection(config, RunFolder(config.out), 1, "policy", "tasks").engine
+    engine = collected(config, 1).engine
     assert engine.engines * engine.tensor_parallel == config.hardware.gpus
 
 

@@ -31,6 +31,7 @@ from tests.training.published import (
     PUBLISHED,
     RECIPES,
     ROLLOUT,
+    collected,
     flat,
     of,
     recipe,
@@ -83,7 +84,7 @@ def test_a_recipe_is_for_the_policy_and_the_algorithm_of_its_name(name: str) -> 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_run_has_three_iterations_whose_trajectories_are_collected_as_published(name: str) -> None:
     config = load_config(recipe(name))
-    collection = run_of._collection(config, RunFolder(config.out), 2, "policy", "tasks")
+    collection = collected(config, 2)
     assert config.iterations == 3
     assert (collection.samples, collection.episode.max_turns, collection.episode.temperature) == (1, 20, 1.0)
     assert collection.episode.max_response_tokens == config.optim.max_response_tokens
@@ -110,7 +111,7 @@ def test_every_published_key_is_one_that_verl_has() -> None:
 def test_thinking_reaches_the_collection_and_the_prompts_that_are_trained_on(name: str) -> None:
     config = load_config(recipe(name))
     run, thinking = RunFolder(config.out), "thinking" in name
-    assert run_of._collection(config, run, 1, "policy", "tasks").episode.thinking is thinking
+    assert collected(config, 1).episode.thinking is thinking
     assert run_of._stream(config, run, 1, "policy", "tasks").thinking is thinking
 
 
