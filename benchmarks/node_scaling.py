@@ -1,6 +1,6 @@
 """How collecting scales with nodes, and what the driver pays for them.
 
-    python benchmarks/node_scaling.py [--nodes 1 2 4 8] [--in-flight 32] [--rounds 4] [--seconds 6.0]
+    python benchmarks/node_scaling.py [--nodes 1 2 4 8] [--in-flight 32] [--rounds 8] [--seconds 6.0]
 
 Nodes are Ray's own, started on this machine, each with one engine's place. In place of an engine stands a script: it
 plays the golden turns and takes ``--seconds`` for each, half of it more or less, as an engine elsewhere would; so this
@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--in-flight", type=int, default=32, help="episodes that a node plays at once")
-    parser.add_argument("--rounds", type=int, default=4, help="episodes of each place")
+    parser.add_argument("--rounds", type=int, default=8, help="episodes of each place")
     parser.add_argument("--seconds", type=float, default=6.0, help="how long a turn takes")
     options = parser.parse_args()
     os.environ["SECONDS_OF_A_TURN"] = str(options.seconds)  # the nodes inherit it
