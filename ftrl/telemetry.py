@@ -1,7 +1,7 @@
 """What Prometheus is told of a run: every metric with its name, and where the work is done, one line that counts.
 
 Ray exports them on each node's metrics port, counters as ``ray_NAME_total`` and the others as ``ray_NAME``. Names and
-tags are kept stable: ``cluster/grafana/ftrl.json`` and docs/cluster.md are made of them. A process that is not
+tags are kept stable: ``cluster/grafana/ftrl.json`` and docs/operating.md are made of them. A process that is not
 connected to Ray counts nothing; it is neither started nor imported from here.
 
 A tag has few values; no task, trajectory or sample is one. To record sends no message and takes some microseconds, half

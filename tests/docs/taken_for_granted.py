@@ -32,7 +32,7 @@ TAKEN = {
     "README.md": ("models/Qwen3-8B", "runs/qwen3-8b-grpo"),
     "docs/collection.md": ("stores/train",),
     "docs/report.md": ("stores/train", "runs/rollout", "runs/qwen3-8b-grpo", "results/base", "results/tuned"),
-    "docs/synthesis.md": ("questions.jsonl",),
+    "docs/synthesis-model.md": ("questions.jsonl",),
     "docs/train-on-gpus.md": ("models/Qwen3-8B", "runs/qwen3-8b"),
     "docs/what-training-changed.md": ("BASE", "TUNED"),
 }
