@@ -19,6 +19,9 @@ from ftrl.evaluation.suite_results import SuiteResults, scores_by_task
 from ftrl.evaluation.unplayed import missing, part, short
 from ftrl.rollouts import TrajectoryStore
 
+NAMED = 10
+"""Tasks that flipped are named up to so many."""
+
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -138,6 +141,7 @@ def render_comparison(first: StoredRun, second: StoredRun, metric: str, found: C
     ]
     lines += [f"{name} is INCOMPLETE: {run.missing}" for name, run in (("A", first), ("B", second)) if run.missing]
     for name, tasks in (("A better", found.better), ("B better", found.worse)):
-        named = ", ".join(short(str(task)) for task in tasks)
+        named = ", ".join(short(str(task)) for task in tasks[:NAMED])
+        named += f" and {more} more (--json has all)" if (more := len(tasks) - NAMED) > 0 else ""
         lines.append(f"{name} on {len(tasks)} tasks" + (f": {named}" if named else ""))
     return "\n".join(lines)

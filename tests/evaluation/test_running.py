@@ -161,6 +161,14 @@ def test_compare_prints_difference_interval_p_value_and_flipped_tasks(two_runs: 
     assert (as_json["difference"], as_json["tasks"], as_json["worse"]) == (0.5, 4, [])
 
 
+def test_compare_names_some_of_the_flipped_tasks_and_counts_the_others(
+    two_runs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftrl.evaluation.stored.NAMED", 1)
+    told = CliRunner().invoke(group, ["compare", *two_runs, "--metric", "ftrl_cf"]).stdout
+    assert "A better on 2 tasks: first/clean/1 and 1 more (--json has all)" in told
+
+
 def test_compare_refuses_what_does_not_compare(two_runs: tuple[str, str], tmp_path: Path) -> None:
     for arguments, message in (
         ([two_runs[0], str(tmp_path)], "no finished evaluation"),

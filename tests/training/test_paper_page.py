@@ -1,4 +1,4 @@
-"""``docs/training.md`` stays true: its commands work; and ``training-settings.md`` has every setting with its default."""
+"""``docs/training.md`` stays true: its commands work; ``training-settings.md`` has every setting and default."""
 
 from __future__ import annotations
 

@@ -11,11 +11,9 @@ environment (with a meaning, two bytes more for each of its numbers), of which S
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -77,9 +75,9 @@ class LikenessIndex:
             MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.2, 0.8))
             for threshold in (bar.question, bar.tools)
         ]
-        self._folder = tempfile.TemporaryDirectory(prefix="ftrl-likeness-")
-        # Used by one thread at a time, not always by the same one.
-        self._file = sqlite3.connect(Path(self._folder.name) / "index.sqlite", check_same_thread=False)
+        # Without a name: a temporary file, gone with the process however that ends. Used by one thread at a time, not
+        # always by the same one.
+        self._file = sqlite3.connect("", check_same_thread=False)
         self._file.executescript(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KB};"
             "CREATE TABLE sketch (row INTEGER PRIMARY KEY, name TEXT, asked INTEGER, question BLOB, tools BLOB,"
@@ -144,7 +142,6 @@ class LikenessIndex:
     def close(self) -> None:
         """Remove the index."""
         self._file.close()
-        self._folder.cleanup()
 
     def _likeness(self, name: str, one: Sketch, other: Sketch) -> Likeness | None:
         question = 1.0 if one.asked == other.asked else text_similarity(one.question, other.question)
