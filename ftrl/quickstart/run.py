@@ -17,9 +17,10 @@ from ftrl.rollouts import EngineSettings, EpisodeSettings
 from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tiny_policy import tiny_policy
 from ftrl.training.config import CollectConfig, HardwareConfig, OptimConfig, RewardConfig, TrainConfig
-from ftrl.training.iterations import Watcher, train
+from ftrl.training.iterations import train
 from ftrl.training.platforms import logical_resources
 from ftrl.training.run_folder import RunFolder
+from ftrl.training.watcher import Watcher
 
 TRAIN_TASKS, TEST_TASKS = 280, 200
 PROMPT_TOKENS, RESPONSE_TOKENS = 448, 64

@@ -20,13 +20,15 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import yaml
 
-from ftrl.rollouts import CollectConfig
-from ftrl.training import TrainConfig, iterations, load_config
+from ftrl.training import TrainConfig, load_config
 from ftrl.training.dry_run import resolved_yaml
+from ftrl.training.iteration import Iteration
 from ftrl.training.run_folder import RunFolder
+from ftrl.training.watcher import Watcher
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "jobs" / "configs" / "paper"
@@ -137,10 +139,9 @@ def resolved(*files: str) -> dict[str, Any]:
     return flat(parsed(resolved_yaml(load_config(files))))
 
 
-def collected(config: TrainConfig, number: int) -> CollectConfig:
-    """How iteration ``number`` collects its trajectories."""
-    run = RunFolder(config.out)
-    return iterations._collection(config, run, number, iterations._stream(config, run, number, "policy", "tasks"))
+def iteration(config: TrainConfig, number: int) -> Iteration:
+    """One of a run's iterations, of which nothing is done; nobody looks on."""
+    return Iteration(config, RunFolder(config.out), number, "policy", "tasks", create_autospec(Watcher))
 
 
 def parsed(text: str) -> dict[str, Any]:

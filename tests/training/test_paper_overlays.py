@@ -21,7 +21,7 @@ from tests.training.published import (
     RECIPES,
     ROLLOUT,
     ROOT,
-    collected,
+    iteration,
     of,
     overlay,
     recipe,
@@ -62,7 +62,7 @@ def test_on_a_cpu_a_recipe_is_small_and_needs_no_gpu(name: str) -> None:
 @pytest.mark.parametrize("on", OVERLAYS)
 def test_collection_takes_all_the_gpus_that_training_takes(on: str) -> None:
     config = load_config([recipe("qwen3-8b-grpo"), overlay(on)])
-    engine = collected(config, 1).engine
+    engine = iteration(config, 1).collection.engine
     assert engine.engines * engine.tensor_parallel == config.hardware.gpus
 
 

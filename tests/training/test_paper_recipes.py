@@ -15,10 +15,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from ftrl.training import TrainConfig, load_config
-from ftrl.training import iterations as run_of
 from ftrl.training.config import SelectConfig
 from ftrl.training.dry_run import resolved_yaml
-from ftrl.training.run_folder import RunFolder
 from ftrl.training.verl_defaults import verl_defaults
 from tests.training.published import (
     ALGORITHMS,
@@ -31,8 +29,8 @@ from tests.training.published import (
     PUBLISHED,
     RECIPES,
     ROLLOUT,
-    collected,
     flat,
+    iteration,
     of,
     recipe,
     resolved,
@@ -84,7 +82,7 @@ def test_a_recipe_is_for_the_policy_and_the_algorithm_of_its_name(name: str) -> 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_run_has_three_iterations_whose_trajectories_are_collected_as_published(name: str) -> None:
     config = load_config(recipe(name))
-    collection = collected(config, 2)
+    collection = iteration(config, 2).collection
     assert config.iterations == 3
     assert (collection.samples, collection.episode.max_turns, collection.episode.temperature) == (1, 20, 1.0)
     assert collection.episode.max_response_tokens == config.optim.max_response_tokens
@@ -110,15 +108,15 @@ def test_every_published_key_is_one_that_verl_has() -> None:
 @pytest.mark.parametrize("name", ["qwen3-8b-thinking-grpo", "qwen3-8b-grpo"])
 def test_thinking_reaches_the_collection_and_the_prompts_that_are_trained_on(name: str) -> None:
     config = load_config(recipe(name))
-    run, thinking = RunFolder(config.out), "thinking" in name
-    assert collected(config, 1).episode.thinking is thinking
-    assert run_of._stream(config, run, 1, "policy", "tasks").thinking is thinking
+    first, thinking = iteration(config, 1), "thinking" in name
+    assert first.collection.episode.thinking is thinking
+    assert first.stream.thinking is thinking
 
 
-def test_the_recipes_train_on_every_state_that_is_not_over_long(tmp_path: Path) -> None:
+def test_the_recipes_train_on_every_state_that_is_not_over_long() -> None:
     """As published: no task, state or scenario is left out for what it is."""
     for name in RECIPES:
-        stream = run_of._stream(load_config(recipe(name)), RunFolder(str(tmp_path)), 1, "policy", "tasks")
+        stream = iteration(load_config(recipe(name)), 1).stream
         assert stream.select == SelectConfig()
         assert not any(SelectConfig().model_dump().values())
         assert stream.max_prompt_tokens == 16384

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ftrl.training import iterations
 from ftrl.training.config import SelectConfig, TrainConfig
+from ftrl.training.iteration import Iteration
 from ftrl.training.prompt_chunks import PromptChunks
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.runner import TrainerStopped
@@ -63,9 +63,9 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
             if ends is not None:
                 raise TrainerStopped("the trainer failed: first line\nthe engine died", ends[1])
 
-        monkeypatch.setattr(iterations, "_train_on", attempt)
+        monkeypatch.setattr(Iteration, "train_on", attempt)
         steps = Steps(PromptChunks([run.prompts(1)]), config.optim, most_prompts=len(rows))
-        iterations._train(config, run, 1, iterations._stream(config, run, 1, "policy", "tasks"), steps, told)
+        Iteration(config, run, 1, "policy", "tasks", told).train(steps)
         return told, begun
 
     return run_attempts
