@@ -44,6 +44,7 @@ from ftrl.rollouts import (
     run_episode,
 )
 from ftrl.rollouts.policy import Generation
+from ftrl.rollouts.pulse import NOTHING_TOLD, Pulse
 from ftrl.rollouts.worker import RolloutWorker
 from ftrl.synthesis import SynthesisConfig, synthesize
 from ftrl.tiny_policy import tiny_policy
@@ -74,6 +75,9 @@ class ScriptedWorker(RolloutWorker):
 
     async def start(self) -> int:
         return os.getpid()
+
+    async def pulse(self) -> Pulse:
+        return NOTHING_TOLD
 
     async def play(self, environment: Environment, sources: Mapping[str, str], key: EpisodeKey) -> Trajectory:
         async with self._slots:
