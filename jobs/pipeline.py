@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from evaluate import evaluate
+from evaluate import AnySuite, evaluate
 from job import run
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 from rollout import rollout
@@ -17,7 +17,7 @@ from synthesize import synthesize
 from train import train
 
 from ftrl import storage
-from ftrl.evaluation import EvalConfig
+from ftrl.evaluation.ftrl_test import SUITE
 from ftrl.rollouts import CollectConfig
 from ftrl.synthesis import SynthesisConfig
 from ftrl.training import TrainConfig
@@ -38,7 +38,9 @@ class PipelineConfig(BaseModel):
     held_out: SynthesisConfig | None = Field(default=None, description="Tasks to evaluate on, in another world.")
     rollout: CollectConfig | None = Field(default=None, description="What the model does before it is trained.")
     train: TrainConfig | None = Field(default=None, description="The training run.")
-    evaluate: EvalConfig | None = Field(default=None, description="The newest policy on the held-out tasks.")
+    evaluate: AnySuite | None = Field(
+        default=None, description="The newest policy on the held-out tasks, or on another benchmark."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -49,7 +51,8 @@ class PipelineConfig(BaseModel):
         out, data = data["out"], dict(data)
         model = {"model": data["model"]} if "model" in data else {}
         tasks = {"tasks": storage.join(out, "tasks")} if "synthesize" in data else {}
-        held_out = {"tasks": storage.join(out, "held-out")} if "held_out" in data else {}
+        ours = not isinstance(data.get("evaluate"), dict) or data["evaluate"].get("suite", SUITE) == SUITE
+        held_out = {"tasks": storage.join(out, "held-out")} if "held_out" in data and ours else {}
         follows: dict[str, dict[str, Any]] = {
             "synthesize": {"out": storage.join(out, "tasks")},
             "held_out": {"out": storage.join(out, "held-out"), "split": "test"},

@@ -28,6 +28,14 @@ SHAPING = ("tbf", "rate", "256kbit", "burst", "3000", "latency", "2s")
 
 DISK_MB = 512
 
+AS_FIRST = ("sh", "-c", '"$@"; exit $?', "sh")
+"""A shell, which is to be the first process of a namespace: it takes note of orphans that end, which else would stay as
+zombies."""
+
+APART = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", *AS_FIRST)
+"""What a command begins with that is to see no processes but its own. Without it, Ray's drivers find the raylets of all
+nodes on their machine, and take the head's."""
+
 
 def enter() -> None:
     """Begin this program again as the first one of new namespaces; return if that has been done."""
@@ -41,9 +49,7 @@ def enter() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     spaces = ["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    # A shell is the first process: it takes note of orphans that end, which else would stay as zombies.
-    first = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, *sys.argv]
-    os.execvp("unshare", ["unshare", *user, *spaces, *first])
+    os.execvp("unshare", ["unshare", *user, *spaces, *AS_FIRST, sys.executable, *sys.argv])
 
 
 def do(*command: str) -> None:

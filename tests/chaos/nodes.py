@@ -1,6 +1,7 @@
 """A Ray of three nodes that come back when they are killed: a head that does no work, one with the driver, one more.
 
-Each is `ray start` in a network and on a disk of its own. What the head knows lies in Redis: a new head takes it over.
+Each is `ray start` in a network and on a disk of its own, and sees no other's processes. What the head knows lies in
+Redis: a new head takes it over.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from killing import Nodes, command_of, processes
-from namespaces import HUB, Disk, Network
+from killing import command_of, processes
+from namespaces import APART, HUB, Disk, Network
 
 from ftrl.ray_session import ENVIRONMENT
 from ftrl.rollouts.engine_processes import descendants
@@ -76,7 +77,7 @@ class RayNodes:
             options += ["--resources=" + json.dumps({"driver": 1})] if name == "drivers" else []
         for _ in range(START_ATTEMPTS):  # Ray gives a node 30 seconds to start, which a busy machine may not keep
             with (self.shared / f"{name}.log").open("wb") as log:
-                command = [*self.network.inside(name), *common, *options]
+                command = [*self.network.inside(name), *APART, *common, *options]
                 self._processes[name] = subprocess.Popen(
                     command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd=self.shared
                 )
@@ -91,15 +92,10 @@ class RayNodes:
         below = descendants(self._processes[name].pid) if name in self._processes else []
         return next((pid for pid in below if "/raylet/raylet " in command_of(pid)), None)
 
-    def running(self) -> Nodes:
-        """The nodes that do work, as they are now."""
-        raylets = [self.raylet(name) for name in NAMES if name != "head"]
-        address = f"{self.addresses['head']}:{GCS_PORT}"
-        return Nodes(address, tuple(raylet for raylet in raylets if raylet is not None))
-
     def workers(self) -> list[int]:
-        """Engines, sandboxes, and the actors of rollouts and synthesis."""
-        return [pid for raylet in self.running().raylets for name in WORKERS for pid in processes(raylet, name)]
+        """Engines, sandboxes, and the actors of rollouts and synthesis, on all nodes that do work."""
+        raylets = [raylet for name in NAMES if name != "head" and (raylet := self.raylet(name)) is not None]
+        return [pid for raylet in raylets for name in WORKERS for pid in processes(raylet, name)]
 
     def driver(self) -> int | None:
         """The process of the job itself."""

@@ -22,7 +22,7 @@ JOBS = {
     "synthesize": "SynthesisConfig",
     "rollout": "CollectConfig",
     "train": "TrainConfig",
-    "evaluate": "EvalConfig",
+    "evaluate": "AnySuite",
     "pipeline": "PipelineConfig",
 }
 IN_A_JOB = {"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": {"working_dir": "gcs://_ray_pkg_1.zip"}})}
@@ -113,6 +113,15 @@ def test_what_a_pipelines_part_says_itself_counts(tmp_path: Path) -> None:
     assert pipeline.evaluate.out == "s3://b/x/evaluation"
     base = read(written(tmp_path, "out: /x\nmodel: /m\nevaluate: {tasks: e}\n"), "pipeline")
     assert base.evaluate.model == "/m", "where nothing is trained, it is the model itself that is measured"
+
+
+def test_a_pipeline_evaluates_what_the_job_evaluates_and_held_out_tasks_are_for_our_own_suite(tmp_path: Path) -> None:
+    text = "out: /x\nmodel: /m\nheld_out: {count: 5}\nevaluate: "
+    ours = read(written(tmp_path, text + "{trials: 2}\n"), "pipeline").evaluate
+    assert type(ours) is kind_of("evaluate")
+    assert (ours.suite, ours.tasks) == ("ftrl-test", "/x/held-out")
+    toolhop = read(written(tmp_path, text + "{suite: toolhop}\n"), "pipeline").evaluate
+    assert (toolhop.suite, toolhop.tasks) == ("toolhop", None)
 
 
 @pytest.mark.parametrize(
