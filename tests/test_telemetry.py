@@ -335,6 +335,14 @@ def test_an_episode_that_failed_through_a_fault_of_ours_is_logged_with_all_that_
         assert what in line
 
 
+def test_an_engine_that_died_before_it_had_an_episode_takes_none_along(caplog: pytest.LogCaptureFixture) -> None:
+    events = FleetEvents("watched", 3)
+    with caplog.at_level(logging.WARNING):
+        events.engine_lost([], "it was killed")
+    assert caplog.messages == ["run watched, iteration 3: an engine died that had no episode: it was killed"]
+    assert events.engines_lost == 1
+
+
 @pytest.mark.e2e
 def test_a_trainer_tells_the_step_its_tokens_and_its_reward_under_each_profile(ray: Any) -> None:
     from ftrl.training.trainer import StreamTrainer

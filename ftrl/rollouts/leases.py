@@ -92,10 +92,13 @@ class FleetEvents:
         )
 
     def engine_lost(self, leases: Collection[Lease], why: str) -> None:
-        """Note that an engine died, and that the episodes it had are handed out again."""
+        """Note that an engine died, and that the episodes it had, if any, are handed out again."""
         self.engines_lost += 1
         telemetry.ENGINES_LOST.add(run=self.run, iteration=self.iteration)
-        self.expired(leases, f"their engine died: {why}")
+        if leases:
+            self.expired(leases, f"their engine died: {why}")
+        else:
+            _log.warning("run %s, iteration %d: an engine died that had no episode: %s", self.run, self.iteration, why)
 
     def expired(self, leases: Collection[Lease], why: str) -> None:
         """Note that episodes are handed out again, and why."""
@@ -105,6 +108,6 @@ class FleetEvents:
             self.run,
             self.iteration,
             len(leases),
-            " ".join(f"{lease.task}/{lease.key.sample}" for lease in leases) or "none",
+            " ".join(f"{lease.task}/{lease.key.sample}" for lease in leases),
             why,
         )
