@@ -73,6 +73,13 @@ start() {
   start_node head 0 --head --port="$port" --dashboard-host=127.0.0.1 --dashboard-port=$((port + 1)) \
     --ray-client-server-port=$((port + 6)) --num-cpus=0
   # Folders of their own: in one for all, a node that unpacks a job's files takes them from under those that run there.
+  # But one folder for logs: of several nodes on a machine Ray asks the head's for what a job has said.
+  local name session
+  session=$(readlink -f "$dir/ray/session_latest")
+  for name in drivers tools; do
+    mkdir -p "$dir/$name/${session##*/}"
+    ln -sfn "$session/logs" "$dir/$name/${session##*/}/logs"
+  done
   start_node drivers 1 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources='{"driver": 1}' \
     --temp-dir="$dir/drivers"
   start_node tools 2 --address="127.0.0.1:$port" --num-cpus="$cpus" --resources="{\"tools\": $cpus}" \
