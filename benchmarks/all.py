@@ -73,6 +73,7 @@ BENCHMARKS = {
         on_data=("--tasks", "{tasks}"),
     ),
     "node_scaling": Benchmark("Collecting over more nodes, against as many times one", repeated=False),
+    "construction_nodes": Benchmark("Making environments over more nodes, against as many times one", repeated=False),
     "training_stream": Benchmark("The stream of prompts to the trainer", repeated=False),
     "step_overhead": Benchmark("What our stream and reward add to a training step, next to bare verl", repeated=False),
     "model_diff": Benchmark("Comparing two models, against loading both", repeated=False),

@@ -68,8 +68,9 @@ start() {
   (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(32), end="")' >"$dir/token")
   eval "$(settings)"
   unset RAY_ADDRESS
-  # A job that is stopped gets a minute to commit what it has; Ray's own three seconds are too few.
-  export RAY_TMPDIR=$dir RAY_JOB_STOP_WAIT_TIME_S=60
+  # A job that is stopped gets a minute to commit what it has; Ray's own three seconds are too few. And what could not be
+  # unpacked for a job is tried again after ten seconds, not ten minutes.
+  export RAY_TMPDIR=$dir RAY_JOB_STOP_WAIT_TIME_S=60 BAD_RUNTIME_ENV_CACHE_TTL_SECONDS=10
   start_node head 0 --head --port="$port" --dashboard-host=127.0.0.1 --dashboard-port=$((port + 1)) \
     --ray-client-server-port=$((port + 6)) --num-cpus=0
   # Folders of their own: in one for all, a node that unpacks a job's files takes them from under those that run there.

@@ -23,8 +23,12 @@ from ftrl.rollouts.engine_processes import descendants
 NAMES = ("head", "drivers", "more")
 GCS_PORT, DASHBOARD_PORT, REDIS_PORT = 6379, 8265, 6399
 TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
-LIKE_KUBERAY = {"RAY_JOB_STOP_WAIT_TIME_S": "60", "RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
-"""So long the nodes wait for a new head; it is what KubeRay tells them."""
+LIKE_KUBERAY = {
+    "RAY_JOB_STOP_WAIT_TIME_S": "60",
+    "BAD_RUNTIME_ENV_CACHE_TTL_SECONDS": "10",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+}
+"""What our manifests tell the nodes, and, the last of them, KubeRay: so long they wait for a new head."""
 
 START_ATTEMPTS = 5
 WORKERS = ("VLLM::EngineCore", "ray::RolloutWorker", "ray::SandboxActor", "ray::StageHost")
