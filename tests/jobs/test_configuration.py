@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
+from ray.exceptions import RuntimeEnvSetupError
 from s3fs.errors import translate_boto_error
 
 from ftrl.errors import FtrlError, InputError
@@ -151,6 +152,11 @@ def test_a_pipeline_that_cannot_be_is_refused(text: str, told: str, tmp_path: Pa
         (translate_boto_error(ClientError({"Error": {"Code": "InternalError"}}, "PutObject")), 1, "S3 refused"),
         (translate_boto_error(ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")), 1, "S3 refused"),
         (OSError(errno.ENOSPC, "no space left"), 1, "the disk is full"),
+        (
+            RuntimeEnvSetupError("Traceback\n  File\nOSError: [Errno 28] No space left on device\n\n"),
+            1,
+            "ftrl: Ray could not lay out this job's files on a node: OSError: [Errno 28] No space left on device; mend",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
         (SystemExit(int(signal.SIGTERM)), 1, "submit the same job again"),
     ],
