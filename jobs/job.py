@@ -127,16 +127,9 @@ def ended(work: Callable[[], None]) -> int:
     except FtrlError as error:
         return _told(str(error), error.exit_code)
     except Exception as error:
-        from ray.exceptions import RuntimeEnvSetupError
-
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _told("the disk is full; free some space and submit the job again", 1)
-        if (fault := storage.s3_fault(error)) is not None:
-            return _told(fault, 1)
-        if isinstance(error, RuntimeEnvSetupError):
-            why = str(error).strip().splitlines()[-1]  # what went before is Ray's account of it
-            return _told(f"Ray could not lay out this job's files on a node: {why}; mend that and submit it again", 1)
-        raise
+        if (told := _sentence(error)) is None:
+            raise
+        return _told(told, 1)
     except KeyboardInterrupt:
         return _told("interrupted; what was finished is kept", 130)
     except SystemExit as leaving:
@@ -144,6 +137,18 @@ def ended(work: Callable[[], None]) -> int:
             raise
         return _told(STOPPED, 1)
     return 0
+
+
+def _sentence(error: Exception) -> str | None:
+    """What is to be told of an error that is none of ours; nothing of those that nobody foresaw."""
+    from ray.exceptions import RuntimeEnvSetupError
+
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space and submit the job again"
+    if isinstance(error, RuntimeEnvSetupError):
+        why = str(error).strip().splitlines()[-1]  # what went before is Ray's account of it
+        return f"Ray could not lay out this job's files on a node: {why}; mend that and submit it again"
+    return storage.s3_fault(error)
 
 
 def _told(message: str, code: int) -> int:

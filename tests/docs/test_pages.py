@@ -123,7 +123,7 @@ def test_the_quickstart_page_tells_how_many_tasks_there_are() -> None:
 def texts() -> list[str]:
     """Every text in the code, with … for what is filled in."""
     found = []
-    for file in sorted((ROOT / "ftrl").rglob("*.py")):
+    for file in sorted([*(ROOT / "ftrl").rglob("*.py"), *(ROOT / "jobs").glob("*.py")]):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
