@@ -9,12 +9,12 @@
 # It has ports of its own and stands beside any other Ray. Its dashboard listens on 127.0.0.1 only; Ray's other ports do
 # on every address of this machine, and ask for the token that is made at each start.
 #   FTRL_CLUSTER_DIR    where it keeps its state (a short path: Ray puts sockets there); /tmp/ftrl-cluster-USER-ID
-#   FTRL_CLUSTER_PORT   the first of its ports, 6400: head 6400, dashboard 6401, the others up to 6425
+#   FTRL_CLUSTER_PORT   for start: the first of its ports, 6400: head 6400, dashboard 6401, the others up to 6425
 #   FTRL_CLUSTER_CPUS   CPUs that each of the two nodes offers, 2
 set -euo pipefail
 
 dir=${FTRL_CLUSTER_DIR:-/tmp/ftrl-cluster-$(id -u)}
-port=${FTRL_CLUSTER_PORT:-6400}
+port=$(cat "$dir/port" 2>/dev/null) || port=${FTRL_CLUSTER_PORT:-6400} # of the cluster that was started last
 cpus=${FTRL_CLUSTER_CPUS:-2}
 nodes=(head drivers tools)
 
@@ -62,9 +62,18 @@ start_node() { # name, number, further options of ray start
 
 start() {
   command -v ray >/dev/null || { say "there is no ray here; activate the environment: source .venv/bin/activate"; exit 1; }
-  if pid_of head >/dev/null; then say "it runs already; end it with: $0 stop"; exit 1; fi
+  if pid_of head >/dev/null; then say "it runs already, from port $port on; end it with: $0 stop"; exit 1; fi
+  port=${FTRL_CLUSTER_PORT:-6400}
+  local taken
+  for taken in $(seq "$port" $((port + 25))); do
+    if (: <"/dev/tcp/127.0.0.1/$taken") 2>/dev/null; then
+      say "port $taken is taken; take others: FTRL_CLUSTER_PORT=$((port + 1000)) $0 start"
+      exit 1
+    fi
+  done
   mkdir -p "$dir"
   chmod 700 "$dir"
+  echo "$port" >"$dir/port"
   (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(32), end="")' >"$dir/token")
   eval "$(settings)"
   unset RAY_ADDRESS
@@ -90,9 +99,10 @@ start() {
 }
 
 stop() {
-  local name pid
+  local name pid any=
   for name in tools drivers head; do # the head last: the others take their leave of it
     if pid=$(pid_of "$name"); then
+      any=1
       kill "$pid" 2>/dev/null || true
       for _ in $(seq 60); do
         if ! kill -0 "$pid" 2>/dev/null; then break; fi
@@ -103,6 +113,7 @@ stop() {
     fi
     rm -f "$dir/$name.pid"
   done
+  if [ -z "$any" ]; then say "nothing runs here"; fi
 }
 
 status() {

