@@ -8,7 +8,7 @@ machine that others use, only these mean anything. With ``--data``, the folder t
 ``calls_dev.jsonl``, the sandbox and the reward are measured on published tasks, else on generated ones.
 
 A benchmark that fails stands on the page with its last words; the others go on. What was measured before is kept in
-``--figures``, so that a page can be made in several goes.
+``--figures``, beside where, so that a page can be made in several goes.
 """
 
 from __future__ import annotations
@@ -87,10 +87,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder of the published data")
     parser.add_argument("--model", type=Path, help="folder of the model that plays; the tiny policy if left out")
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "benchmarks.md")
-    parser.add_argument("--figures", type=Path, default=HERE.parent / "runs" / "benchmarks.json")
+    parser.add_argument("--figures", type=Path, default=HERE / "measured.json")
     options = parser.parse_args()
     kept: dict[str, Any] = json.loads(options.figures.read_text()) if options.figures.exists() else {}
-    options.figures.parent.mkdir(parents=True, exist_ok=True)
     for name in options.only:
         kept[name] = measured(name, BENCHMARKS[name], options)
         options.figures.write_text(json.dumps(kept, indent=1))
@@ -104,7 +103,7 @@ def measured(name: str, benchmark: Benchmark, options: argparse.Namespace) -> di
     """Run one; its figures of all runs, on what, and its last words if it failed."""
     command = [sys.executable, str(HERE / f"{name}.py")]
     if benchmark.with_model:
-        command.append(str(options.model or policy(options.figures.parent)))
+        command.append(str(options.model or policy(HERE.parent / "runs")))
     if options.data is not None:
         places = {"tasks": options.data / "ftrl_test_dev100.jsonl", "calls": options.data / "calls_dev.jsonl"}
         command += [argument.format(**places) for argument in benchmark.on_data]
@@ -124,9 +123,10 @@ def measured(name: str, benchmark: Benchmark, options: argparse.Namespace) -> di
         "runs": runs,
         "failure": failure,
         "seconds": time.time() - began,
-        "command": " ".join(["python", f"benchmarks/{name}.py", *command[2:]]),
+        "command": public(["python", f"benchmarks/{name}.py", *command[2:]]),
         "when": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load": os.getloadavg()[0],
+        "machine": machine(),
     }
 
 
@@ -144,7 +144,9 @@ def page(kept: dict[str, Any]) -> Iterator[str]:
     yield "`make bench` makes this page: every benchmark in `benchmarks/`, run here, one after the other. Nearly all"
     yield "figures are ratios to a baseline of the same run, since machines differ and are shared. Shown are the median"
     yield "of the runs and, in brackets, the smallest and the largest.\n"
-    yield f"Measured on {machine()}.\n"
+    machines = {found["machine"] for found in kept.values()}
+    if len(machines) == 1:
+        yield f"Measured on {machines.pop()}.\n"
     for name, benchmark in BENCHMARKS.items():
         yield f"## {benchmark.title}\n"
         found = kept.get(name)
@@ -152,7 +154,8 @@ def page(kept: dict[str, Any]) -> Iterator[str]:
             yield f"`benchmarks/{name}.py` was not run.\n"
             continue
         told = f"{len(found['runs'])} run(s), {found['when']}, {found['seconds'] / 60:.0f} min"
-        yield f"`{public(found['command'])}`, {told}.\n"
+        where = f", on {found['machine']}" if machines else ""
+        yield f"`{found['command']}`, {told}{where}.\n"
         if found["failure"]:
             yield f"**It failed:** {found['failure']}\n"
         rows = list(table(found["runs"]))
@@ -184,9 +187,9 @@ def shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def public(command: str) -> str:
-    """The command without this machine's folders."""
-    return " ".join(Path(word).name if word.startswith("/") else word for word in command.split())
+def public(words: Sequence[str]) -> str:
+    """A command without this machine's folders."""
+    return " ".join(Path(word).name if word.startswith("/") else word for word in words)
 
 
 def machine() -> str:
