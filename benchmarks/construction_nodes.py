@@ -21,8 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
-from figures import figure
-from node_scaling import cluster
+from node_scaling import cluster, tell_shares
 
 from ftrl.llm import ModelSettings
 from ftrl.synthesis import SynthesisConfig, synthesize
@@ -80,11 +79,7 @@ def main() -> None:
                 arguments = (folder, nodes, options.connections, options.rounds, options.seconds)
                 found.append(pool.apply(measured, arguments))
             print(json.dumps(found[-1]), flush=True)
-    first = found[0]
-    for one in found[1:]:
-        share = one["a_second"] / first["a_second"] * first["nodes"] / one["nodes"]
-        figure(f"rate with {one['nodes']} nodes, of {one['nodes']} times one's", 100 * share, " %", "90")
-        print(f"{one['nodes']} nodes: {100 * share:.0f} % of {one['nodes']} times the rate of {first['nodes']}")
+    tell_shares(found, "a_second")
 
 
 if __name__ == "__main__":

@@ -146,6 +146,15 @@ def measured(folder: str, nodes: int, in_flight: int, rounds: int) -> dict[str, 
     }
 
 
+def tell_shares(found: Sequence[Mapping[str, float]], rate: str) -> None:
+    """What each number of nodes reaches of so many times the rate of the first; ``rate`` is the name of the figure."""
+    first = found[0]
+    for one in found[1:]:
+        share = one[rate] / first[rate] * first["nodes"] / one["nodes"]
+        figure(f"rate with {one['nodes']} nodes, of {one['nodes']} times one's", 100 * share, " %", "90")
+        print(f"{one['nodes']} nodes: {100 * share:.0f} % of {one['nodes']} times the rate of {first['nodes']}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8])
@@ -163,11 +172,8 @@ def main() -> None:
             with get_context("spawn").Pool(1) as pool:
                 found.append(pool.apply(measured, (folder, nodes, options.in_flight, options.rounds)))
             print(json.dumps(found[-1]), flush=True)
+    tell_shares(found, "episodes_per_second")
     first, last = found[0], found[-1]
-    for one in found[1:]:
-        share = one["episodes_per_second"] / first["episodes_per_second"] * first["nodes"] / one["nodes"]
-        figure(f"rate with {one['nodes']} nodes, of {one['nodes']} times one's", 100 * share, " %", "90")
-        print(f"{one['nodes']} nodes: {100 * share:.0f} % of {one['nodes']} times the rate of {first['nodes']}")
     figure("the driver's CPU for an episode", last["driver_ms_per_episode"], " ms")
     figure(
         f"the driver's CPU for an episode with {last['nodes']} nodes, of {first['nodes']}",
