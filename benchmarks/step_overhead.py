@@ -8,9 +8,11 @@ sandbox and scored under both profiles; and by verl's own, with its data loader 
 prompts, its naive reward manager, and a reward that is always the same. All else is equal: the engine, the agent loop
 that takes token ids, the settings, and how often finished groups are looked for. They take turns.
 
-What counts is what a step takes for a token (a token more or less is chance), its first steps left out: of the clock,
-the median, which on a machine that others use moves by more than what is looked for; and of the processors, in all
-processes of the run, which what others do hardly moves.
+What counts is the processors' time for a token (a token more or less is chance), the first steps left out, of those
+processes that do something else in the one run than in the other: trainer, reward actors, sandbox. Engine, updates,
+agent loops and queue are the same programs with the same work: two runs of bare verl differ in these by up to half on
+a machine that others use, which is many times what is looked for. Nothing is taken off for what is done while the
+step waits for something else.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -50,6 +52,13 @@ from ftrl.training.verl_config import set_all, verl_config
 TASKS, BATCH, SAMPLES = 100, 8, 8
 WARMING_UP = 2
 """Steps that are left out."""
+
+ALIKE = (
+    *("VLLM::", "ray::vLLM", "ray::WorkerDict", "ray::AgentLoopWorkerTQ", "ray::GlobalRequestLoadBalancer"),
+    *("ray::TransferQueueController", "ray::SimpleStorageUnit", "ray::StepLog", "ray::IDLE", "ray::DashboardAgent"),
+    *("ray::RuntimeEnvAgent", "(Ray)"),
+)
+"""What the processes are called that do the same in both runs."""
 
 CONSTANT = "def compute_score(**_):\n    return 1.0\n"
 
@@ -132,27 +141,35 @@ class Step:
     """What one step took.
 
     Attributes:
-        seconds: of the clock.
-        cpu: seconds of all processes, since the step before.
+        all: processor seconds of the run's processes.
+        compared: those of processes that are not ``ALIKE``, by what they call themselves.
         tokens: of prompts and responses.
     """
 
-    seconds: float
-    cpu: float
+    all: float
+    compared: dict[str, float]
     tokens: float
 
 
-def cpu_seconds() -> float:
-    """What this process and all below it have taken so far."""
-    total = 0.0
-    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+def cpu_seconds() -> dict[str, float]:
+    """Processor seconds of all processes below this one so far, by what they call themselves."""
+    taken: dict[str, float] = defaultdict(float)
+    for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            taken = process.cpu_times()
-            total += taken.user + taken.system
-    return total
+            times = process.cpu_times()
+            taken[named(process.cmdline())] += times.user + times.system
+    return taken
 
 
-def trained(folder: str, steps: int, turn: int, bare: bool) -> list[tuple[float, float, float]]:
+def named(command: list[str]) -> str:
+    """What a process is called: a Ray actor without the method that it is in, trainers alike."""
+    if any("/ray/" in word for word in command):
+        return "(Ray)"
+    name = (command or ["-"])[0].partition(".")[0].strip()
+    return "trainer" if name in ("ray::TrainerActor", "ray::BareActor") else name
+
+
+def trained(folder: str, steps: int, turn: int, bare: bool) -> list[dict[str, Any]]:
     """Train, in a process and a Ray of its own; what each ``Step`` took, in a form that another process can read."""
     import ray
 
@@ -183,13 +200,15 @@ def trained(folder: str, steps: int, turn: int, bare: bool) -> list[tuple[float,
         for number, row in enumerate(rows):
             row.update(raw_prompt=row["trajectory_id"], index=number, reward_model={"ground_truth": ""})
         actor, arguments = BareActor, (composed, rows, steps)
-    taken: list[tuple[float, float, float]] = []
-    so_far = [0.0]
+    taken: list[dict[str, Any]] = []
+    so_far: dict[str, float] = {}
 
     def note(step: int, total: int, values: Mapping[str, float]) -> None:
-        cpu = cpu_seconds()
-        taken.append((values["timing_s/step"], cpu - so_far[0], values["perf/total_num_tokens"]))
-        so_far[0] = cpu
+        now = cpu_seconds()
+        news = {name: seconds - so_far.get(name, 0.0) for name, seconds in now.items()}
+        so_far.update(news)
+        compared = {name: seconds for name, seconds in news.items() if not name.startswith(ALIKE)}
+        taken.append({"all": sum(news.values()), "compared": compared, "tokens": values["perf/total_num_tokens"]})
 
     with ray_session(logical_resources(config.hardware)):
         watched(
@@ -219,17 +238,25 @@ def main() -> None:
                 with get_context("spawn").Pool(1) as pool:
                     if not (Path(folder) / "prompts").exists():
                         pool.apply(make_prompts, (folder,))
-                    taken = [Step(*one) for one in pool.apply(trained, (folder, options.steps, turn, bare))]
+                    taken = [Step(**one) for one in pool.apply(trained, (folder, options.steps, turn, bare))]
                 found[bare] += taken[WARMING_UP:]
-                told = {"bare": bare, "ms_a_token": [round(1e3 * one.seconds / one.tokens, 3) for one in taken]}
-                told["cpu_ms_a_token"] = [round(1e3 * one.cpu / one.tokens, 3) for one in taken]
-                print(json.dumps(told), flush=True)
-    clock = {bare: statistics.median(one.seconds / one.tokens for one in each) for bare, each in found.items()}
-    cpu = {bare: sum(one.cpu for one in each) / sum(one.tokens for one in each) for bare, each in found.items()}
-    for what, taken_by in (("the clock", clock), ("processors", cpu)):
-        added = 100 * (taken_by[False] / taken_by[True] - 1)
-        print(f"by {what}, a step takes {added:+.1f} % more than with bare verl")
-        figure(f"what stream and reward add to a step, by {what}, of bare verl's", added, " %", "<= 3")
+                print(json.dumps({"bare": bare, **a_token(taken[WARMING_UP:])}), flush=True)
+    ours, bares = a_token(found[False]), a_token(found[True])
+    whole = bares.pop("all")
+    for name in sorted({*ours, *bares} - {"all"}):
+        print(f"{name}: {bares.get(name, 0):.4f} ms a token with bare verl, {ours.get(name, 0):.4f} with ours")
+    added = 100 * (sum(ours.values()) - ours["all"] - sum(bares.values())) / whole
+    print(f"stream and reward add {added:.1f} % to the {whole:.3f} ms that a token takes with bare verl")
+    figure("what stream and reward add to a step's processor time, of bare verl's", added, " %", "<= 3")
+
+
+def a_token(steps: list[Step]) -> dict[str, float]:
+    """Milliseconds of the processors for a token: ``all``, and each process that is compared."""
+    taken: dict[str, float] = defaultdict(float)
+    for step in steps:
+        for name, seconds in {"all": step.all, **step.compared}.items():
+            taken[name] += seconds
+    return {name: round(1e3 * seconds / sum(step.tokens for step in steps), 4) for name, seconds in taken.items()}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -47,6 +48,7 @@ def worked_on(
 
     readers = min(MOST_FOOTER_READERS, 1 + len(paths) // FILES_PER_FOOTER_READER)
     os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", str(readers))
+    _keep_off_the_terminal()
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
@@ -66,3 +68,10 @@ def worked_on(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
     )
     yield from made.iter_batches(batch_size=None, batch_format="pyarrow")
+
+
+def _keep_off_the_terminal() -> None:
+    """Leave Ray Data's plans and progress to its log file, in the session's folder; errors are still shown."""
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.ERROR)

@@ -168,11 +168,21 @@ def watched(
                 )
         ray.get(done)
     except ray.exceptions.RayError as error:
-        raise TrainerStopped(f"the trainer failed: {error}", heard) from error
+        raise TrainerStopped(f"the trainer failed: {error}{_advice(str(error))}", heard) from error
     finally:
         ray.kill(trainer)
         ray.kill(log)
         _give_back(place)
+
+
+def _advice(account: str) -> str:
+    """What to do, where an account of a failure (Ray's, PyTorch's) tells that memory ran out."""
+    if not any(words in account for words in ("OutOfMemory", "out of memory", "CANNOT allocate", "can't allocate")):
+        return ""
+    return (
+        "\nThe memory ran out. What a pass over tokens takes grows with optim.tokens_per_gpu: make that smaller, down "
+        "to the longest prompt and response together; on a GPU, lower hardware.gpu_memory, too"
+    )
 
 
 def _give_back(place: str) -> None:

@@ -78,6 +78,19 @@ def test_what_fails_beside_a_trainer_ends_the_training() -> None:
         watched(Waiting, (), env_vars={}, resources={}, step_timeout=1000, on_step=lambda *_: None, beside=fail)
 
 
+def test_a_trainer_without_memory_says_which_setting_to_lower() -> None:
+    class Greedy:
+        """A trainer that asks for more memory than any machine has."""
+
+        def run(self, log: Any, place: str) -> None:
+            import torch
+
+            torch.empty(2**48)
+
+    with pytest.raises(FtrlError, match=r"(?s)allocate memory.*The memory ran out.*optim\.tokens_per_gpu"):
+        watched(Greedy, (), env_vars={}, resources={}, step_timeout=1000, on_step=lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("hardware", "engines", "fits"),
     [
