@@ -199,7 +199,6 @@ def _on_cpu(config: TrainConfig) -> dict[str, Any]:
         f"{rollout}.max_num_batched_tokens": max(length, 2048),
         f"{rollout}.max_num_seqs": 64,
         f"{rollout}.agent.num_workers": 1,
-        f"{rollout}.checkpoint_engine.update_weights_bucket_megabytes": 64,
         f"{vllm}.distributed_executor_backend": "uni",
         f"{vllm}.worker_extension_cls": "ftrl.training.cpu_vllm.CpuColocateWorkerExtension",
         "reward.num_workers": 1,

@@ -136,6 +136,13 @@ def test_on_a_cpu_nothing_asks_for_a_gpu_build() -> None:
     assert settings["actor_rollout_ref"]["rollout"]["dtype"] == "float32"
 
 
+def test_on_a_cpu_the_embeddings_of_a_large_vocabulary_reach_the_engine_in_one_piece() -> None:
+    config = TrainConfig.model_validate({**MINIMAL, "hardware": {"device": "cpu"}})
+    rollout = yaml.safe_load(resolved_yaml(config))["actor_rollout_ref"]["rollout"]
+    qwen_half_a_billion = 151_936 * 896 * 4
+    assert rollout["checkpoint_engine"]["update_weights_bucket_megabytes"] << 20 >= qwen_half_a_billion
+
+
 def test_later_files_are_laid_over_earlier_ones_and_the_wrong_one_is_named(tmp_path: Path) -> None:
     run, mine = written(tmp_path, yaml.safe_dump(MINIMAL)), tmp_path / "mine.yaml"
     mine.write_text("out: runs/mine\noptim: {max_steps: 3}\n")
