@@ -1,7 +1,7 @@
 """Running verl for one iteration, inside the Ray session that is connected.
 
-The trainer runs in an actor of its own. The driver watches: it hears each step's metrics, and stops a run that has
-not finished a step for too long, since a trainer that waits for a dead engine waits for ever.
+The trainer runs in an actor of its own. The driver watches: it hears each step's metrics, and stops a trainer of which
+an engine died, or that has not finished a step for too long: what it waits for may never come.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from ftrl.errors import FtrlError
+from ftrl.training.engine_health import EngineHealth
 from ftrl.training.step_metrics import StepMetrics
 from ftrl.training.steps import Steps
 from ftrl.training.stream import PromptStream
@@ -151,6 +152,7 @@ def watched(
     place = f"ftrl-{uuid.uuid4().hex}-"
     done = trainer.run.remote(*arguments, log, place)
     heard, last = 0, time.monotonic()
+    engines = EngineHealth()
     try:
         finished = False
         while not finished:
@@ -161,6 +163,8 @@ def watched(
                 on_step(step, total, metrics)
             if beside is not None and begun and beside():
                 last = time.monotonic()
+            if begun and not finished and (engine := engines.dead()) is not None:
+                raise TrainerStopped(f"the trainer's engine {engine} died", heard)
             if time.monotonic() - last > step_timeout * 60:
                 raise TrainerStopped(
                     f"training has not finished a step for {step_timeout:g} minutes (step_timeout) and was stopped",

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray as ray_module
 
 from ftrl.errors import FtrlError, InputError
 from ftrl.models import weights_hash
 from ftrl.ray_session import LogicalResources, ray_session
 from ftrl.rollouts import CollectConfig, Collection, EpisodeSettings, PolicyIdentity, TrajectoryStore
+from ftrl.training import engine_health
 from ftrl.training.chunks import TaskChunks
 from ftrl.training.config import TrainConfig
 from ftrl.training.overlap import Production, check_room, tasks_of_a_chunk
 from ftrl.training.prompt_files import PromptFiles
-from ftrl.training.runner import watched
+from ftrl.training.runner import TrainerStopped, watched
 from ftrl.training.snapshot_rows import StreamSettings
 
 pytestmark = pytest.mark.e2e
@@ -89,6 +93,61 @@ def test_a_trainer_without_memory_says_which_setting_to_lower() -> None:
 
     with pytest.raises(FtrlError, match=r"(?s)allocate memory.*The memory ran out.*optim\.tokens_per_gpu"):
         watched(Greedy, (), env_vars={}, resources={}, step_timeout=1000, on_step=lambda *_: None)
+
+
+def engine_class() -> type:
+    """Actors that are, to whoever asks for their health, what verl's engines are; workers need not import the class."""
+
+    class Engine:
+        def __init__(self) -> None:
+            self._status = 200
+            engine = self
+
+            class Health(BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    self.send_response(engine._status if self.path == "/health" else 404)
+                    self.end_headers()
+
+            self._server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
+            threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+        def get_server_address(self) -> tuple[str, int]:
+            return "127.0.0.1", self._server.server_address[1]
+
+        def fail(self) -> None:
+            self._status = 503
+
+    return Engine
+
+
+@pytest.mark.parametrize("end", ["the actor", "what it holds", "nothing"])
+def test_a_trainer_whose_engine_died_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(engine_health, "EVERY_SECONDS", 0.5)
+    monkeypatch.setattr(engine_health, "GONE_SECONDS", 2.0)
+    Engine = engine_class()
+
+    class Waiting:
+        """A trainer that waits for its engine, whatever becomes of that."""
+
+        def run(self, log: Any, place: str) -> None:
+            engine = ray_module.remote(num_cpus=0)(Engine).options(name="vllm_server_0_0").remote()
+            ray_module.get(engine.get_server_address.remote())
+            log.begin.remote()
+            time.sleep(3)  # it is asked meanwhile
+            if end == "the actor":
+                ray_module.kill(engine)
+            elif end == "what it holds":
+                engine.fail.remote()
+            time.sleep(1000 if end != "nothing" else 5)
+
+    def train() -> None:
+        watched(Waiting, (), env_vars={}, resources={}, step_timeout=1000, on_step=lambda *_: None)
+
+    if end == "nothing":
+        train()
+    else:
+        with pytest.raises(TrainerStopped, match="engine vllm_server_0_0 died"):
+            train()
 
 
 @pytest.mark.parametrize(
