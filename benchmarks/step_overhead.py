@@ -1,6 +1,6 @@
 """What our stream and our reward add to the time of a training step, next to bare verl.
 
-    python benchmarks/step_overhead.py [--steps 12] [--turns 3]
+    python benchmarks/step_overhead.py [--steps 12] [--turns 1]
 
 The tiny policy trains on this machine's CPU with a learning rate of zero, so that it samples alike from the first step
 to the last: by ``ftrl``'s trainer, which reads prompts from its stream and has every response's calls made in the
@@ -225,7 +225,7 @@ def trained(folder: str, steps: int, turn: int, bare: bool) -> list[dict[str, An
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--turns", type=int, default=3, help="runs of each")
+    parser.add_argument("--turns", type=int, default=1, help="runs of each")
     options = parser.parse_args()
     found: dict[bool, list[Step]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
