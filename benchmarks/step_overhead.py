@@ -206,7 +206,7 @@ def trained(folder: str, steps: int, turn: int, bare: bool) -> list[dict[str, An
     def note(step: int, total: int, values: Mapping[str, float]) -> None:
         now = cpu_seconds()
         news = {name: seconds - so_far.get(name, 0.0) for name, seconds in now.items()}
-        so_far.update(news)
+        so_far.update(now)
         compared = {name: seconds for name, seconds in news.items() if not name.startswith(ALIKE)}
         taken.append({"all": sum(news.values()), "compared": compared, "tokens": values["perf/total_num_tokens"]})
 
