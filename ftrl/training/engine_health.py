@@ -20,6 +20,9 @@ EVERY_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """How often they are asked, and how long one has to be gone: when a trainer ends, its engines go a little before it."""
 
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Nodes are not reached through a proxy, which would answer for an engine that it does not know."""
+
 
 class EngineHealth:
     """The engines of the trainer that this Ray job has; to be asked of once it has begun, so that all are its own."""
@@ -56,7 +59,7 @@ class EngineHealth:
 def _is_gone(address: str) -> bool:
     """Whether nobody is there any more, or somebody who says that the engine is dead; not to answer is to be busy."""
     try:
-        urllib.request.urlopen(address, timeout=EVERY_SECONDS).close()
+        DIRECTLY.open(address, timeout=EVERY_SECONDS).close()
     except urllib.error.HTTPError as error:
         return error.code == 503
     except urllib.error.URLError as error:
