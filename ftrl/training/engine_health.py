@@ -65,5 +65,5 @@ def _is_gone(address: str) -> bool:
     except urllib.error.URLError as error:
         return isinstance(error.reason, ConnectionRefusedError)
     except OSError:
-        return False
+        pass
     return False
