@@ -97,7 +97,8 @@ def test_every_job_of_the_examples_is_told_by_its_fields(
 @pytest.mark.parametrize("file", sorted((ROOT / "jobs" / "configs").glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_examples_can_be_read_and_name_every_path_that_they_use(file: Path) -> None:
     needs = read_needs(str(file))
-    expected = {"cpu": "training run", "train": "training run", "synthesize": "synthesis", "pipeline": "pipeline"}
+    training = dict.fromkeys(("cpu", "smollm2", "train"), "training run")
+    expected = {**training, "synthesize": "synthesis", "pipeline": "pipeline"}
     assert needs.kind == expected.get(file.stem, "rollout or evaluation")
     assert {*needs.reads, *needs.writes} == set(paths_in(yaml.safe_load(file.read_text())))
 
