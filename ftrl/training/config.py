@@ -138,6 +138,11 @@ class HardwareConfig(Part):
     tensor_parallel: int = Field(default=2, ge=1)
     gpu_memory: float = Field(default=0.7, gt=0, le=1, description="Share of a GPU's memory that vLLM takes.")
     reference_offload: bool = Field(default=True, description="Keep the reference model's parameters in host memory.")
+    cpu_dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="What a CPU computes in; the weights that are updated are float32. bfloat16 is the faster one on a "
+        "CPU with instructions for it (avx512_bf16, AMX).",
+    )
 
     @property
     def gpus(self) -> int:

@@ -10,11 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.ray_session import logical_node
-from ftrl.training.config import TrainConfig
+from ftrl.training.config import HardwareConfig, TrainConfig
 from ftrl.training.verl_defaults import check_overrides, verl_defaults
-
-FULL_PRECISION = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
-"""On a CPU."""
 
 AGENT_LOOPS_OF = {"step": "ftrl_step", "trajectory": "ftrl_episode"}
 AGENT_LOOPS = Path(__file__).with_name("agent_loops.yaml")
@@ -167,10 +164,17 @@ def _credited_by_turn(config: TrainConfig) -> dict[str, Any]:
     return {"algorithm.adv_estimator": estimator, "algorithm.filter_groups.metric": "score"}
 
 
+def mixed_precision(hardware: HardwareConfig) -> dict[str, str]:
+    """What FSDP computes in on a CPU; the parameters themselves, and the sums of gradients, are float32."""
+    computed = {"float32": "fp32", "bfloat16": "bf16"}[hardware.cpu_dtype]
+    return {"param_dtype": computed, "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+
+
 def _on_cpu(config: TrainConfig) -> dict[str, Any]:
-    """One machine, no accelerator: one logical GPU, everything in fp32, as few processes as verl allows."""
+    """One machine, no accelerator: one logical GPU, as few processes as verl allows."""
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     vllm = f"{rollout}.engine_kwargs.vllm"
+    precision = mixed_precision(config.hardware)
     length = config.optim.max_prompt_tokens + config.optim.max_response_tokens
     return {
         "trainer.device": "cpu",
@@ -183,15 +187,15 @@ def _on_cpu(config: TrainConfig) -> dict[str, Any]:
         f"{actor}.strategy": "fsdp2",
         f"{actor}.use_torch_compile": False,
         f"{actor}.fsdp_config.use_torch_compile": False,
-        f"{actor}.fsdp_config.mixed_precision": FULL_PRECISION,
+        f"{actor}.fsdp_config.mixed_precision": precision,
         f"{actor}.fsdp_config.dtype": "float32",
         "actor_rollout_ref.ref.strategy": "fsdp2",
         "actor_rollout_ref.ref.use_torch_compile": False,
         "actor_rollout_ref.ref.fsdp_config.use_torch_compile": False,
-        "actor_rollout_ref.ref.fsdp_config.mixed_precision": FULL_PRECISION,
+        "actor_rollout_ref.ref.fsdp_config.mixed_precision": precision,
         "actor_rollout_ref.ref.fsdp_config.param_offload": False,
         f"{rollout}.tensor_model_parallel_size": 1,
-        f"{rollout}.dtype": "float32",
+        f"{rollout}.dtype": config.hardware.cpu_dtype,
         f"{rollout}.enforce_eager": True,
         f"{rollout}.free_cache_engine": False,
         f"{rollout}.enable_sleep_mode": False,

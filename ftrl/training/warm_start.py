@@ -20,7 +20,7 @@ from ftrl.training.demonstrations import Recitals, write_demonstrations
 from ftrl.training.platforms import process_environment, trainer_resources
 from ftrl.training.run_folder import RunFolder
 from ftrl.training.runner import OnStep, watched
-from ftrl.training.verl_config import FULL_PRECISION, episode_values, set_all
+from ftrl.training.verl_config import episode_values, mixed_precision, set_all
 from ftrl.training.verl_defaults import verl_defaults
 
 
@@ -118,7 +118,7 @@ def supervised_config(
             "model.enable_gradient_checkpointing": False,
             "engine.strategy": "fsdp2",  # FSDP 1 refuses parameters on the CPU
             "engine.use_torch_compile": False,
-            "engine.mixed_precision": FULL_PRECISION,
+            "engine.mixed_precision": mixed_precision(config.hardware),
             "engine.dtype": "float32",
         }
     return set_all(copy.deepcopy(verl_defaults("sft_trainer_engine")), values)
