@@ -6,9 +6,10 @@ says. An error names the layer that holds the wrong field and, in a file, its li
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -86,7 +87,7 @@ class Layers:
             first = error.errors()[0]
             message = str(first["msg"]).removeprefix("Value error, ")
             if first["type"] == "extra_forbidden":
-                message = "there is no such setting"
+                message = f"there is no such setting{_meant(kind, first['loc'])}"
             raise self.error(message, *at, *map(str, first["loc"])) from error
 
     def error(self, message: str, *names: str) -> InputError:
@@ -159,6 +160,24 @@ def _refuse_doubles(node: yaml.Node | None, path: str, names: tuple[str, ...]) -
             raise InputError("this is written twice; keep one", file=path, line=line, field=".".join(inner))
         seen.add(key.value)
         _refuse_doubles(value, path, inner)
+
+
+def _meant(kind: type[BaseModel], names: Sequence[int | str]) -> str:
+    """The setting that somebody may have meant who wrote one that is not there."""
+    part: type[BaseModel] | None = kind
+    for name in names[:-1]:
+        field = part.model_fields.get(str(name)) if part is not None else None
+        part = None if field is None else next(_records(field.annotation), None)
+    near = difflib.get_close_matches(str(names[-1]), part.model_fields, n=1) if part is not None else []
+    return "".join(f"; is {'.'.join(map(str, [*names[:-1], name]))} meant?" for name in near)
+
+
+def _records(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The records in a field's type: ``WarmStartConfig | None`` has one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _records(inner)
 
 
 def _assigned(assignment: str) -> Layer:

@@ -32,6 +32,7 @@ class Run(BaseModel):
 
     out: str
     part: Part = Part()
+    other: Part | None = None
     verl: dict[str, Any] = {}
 
 
@@ -99,8 +100,17 @@ def test_an_error_names_the_file_that_holds_the_wrong_field_and_its_line_there(
 
 
 def test_a_setting_that_does_not_exist_is_said_not_to(file: Files) -> None:
-    with pytest.raises(InputError, match=r"run\.yaml:1: field 'outt': there is no such setting"):
+    with pytest.raises(InputError, match=r"run\.yaml:1: field 'outt': there is no such setting; is out meant\?"):
         read_layers(file("run.yaml", "outt: a\nout: b\n")).into(Run)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "meant"),
+    [("part.sise=3", "; is part.size meant?"), ("other.sise=3", "; is other.size meant?"), ("part.zzz=3", "$")],
+)
+def test_a_setting_within_a_part_is_said_which_one_may_be_meant(file: Files, assignment: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"there is no such setting{meant.replace('?', '[?]')}"):
+        read_layers(file("run.yaml", "out: b\n"), [assignment]).into(Run)
 
 
 def test_an_error_in_an_assignment_names_the_assignment(file: Files) -> None:

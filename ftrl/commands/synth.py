@@ -29,7 +29,7 @@ def synth(
     ] = "tables",
     tables: Annotated[
         list[str] | None,
-        typer.Option(help="A CSV, TSV, Parquet or SQLite file, or a folder; may be given more than once."),
+        typer.Option(help="CSV, TSV, Parquet, SQLite or DuckDB file, or a folder; may be given more than once."),
     ] = None,
     schema: Annotated[
         str | None, typer.Option(help="A YAML file: keys, names and references that the tables do not tell.")

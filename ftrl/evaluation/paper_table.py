@@ -53,13 +53,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; ``cells`` lacks what is not known."""
+    """A line of the table; ``cells`` lacks what is not known, ``played`` says of which tasks each own figure is."""
 
     model: str
     thinking: bool
     method: str
     cells: Mapping[str, Cell]
     average: float | None
+    played: tuple[str, ...] = ()
 
 
 def paper_rows() -> list[Row]:
@@ -88,11 +89,13 @@ def own_rows(runs: Iterable[StoredRun]) -> list[Row]:
     filled: dict[tuple[str, bool], dict[str, Cell]] = {}
     incomplete: set[tuple[str, bool]] = set()
     in_part: set[tuple[str, bool]] = set()
+    played: dict[tuple[str, bool], list[str]] = {}
     for run in runs:
         if run.not_run:
             incomplete.add((run.model, run.thinking))
         if run.part:
             in_part.add((run.model, run.thinking))
+        played.setdefault((run.model, run.thinking), []).append(f"{run.suite}, {run.tasks}")
         cells = filled.setdefault((run.model, run.thinking), {})
         for column, figure in _figures(run).items():
             if column in cells:
@@ -101,7 +104,7 @@ def own_rows(runs: Iterable[StoredRun]) -> list[Row]:
     methods = {
         who: "this run" + ", in part" * (who in in_part) + ", incomplete" * (who in incomplete) for who in filled
     }
-    return [Row(*who, methods[who], cells, _average(cells)) for who, cells in filled.items()]
+    return [Row(*who, methods[who], cells, _average(cells), tuple(played[who])) for who, cells in filled.items()]
 
 
 def render_paper_table(own: Sequence[Row], form: str = "text") -> str:
@@ -118,16 +121,17 @@ def render_paper_table(own: Sequence[Row], form: str = "text") -> str:
         raise InputError(f"there is no form '{form}'; choose {', '.join(FORMATS)}")
     head = ["model", "thinking", "method", *COLUMNS.values(), "average"]
     rows = [_texts(row) for row in (*paper_rows(), *own)]
-    note = f"Rows by others: {PAPER}. ± is half a 95 % interval."
+    notes = [f"Own row {row.model}: {'; '.join(row.played)}" for row in own if row.played]
+    notes.append(f"Rows by others: {PAPER}. ± is half a 95 % interval.")
     if form == "csv":
         return _csv([*paper_rows(), *own])
     if form == "latex":
-        return _latex(head, rows, note)
+        return _latex(head, rows, notes)
     if form == "html":
-        return _html(head, rows, note)
+        return _html(head, rows, notes)
     widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in [head, *rows]]
-    return "\n".join([*(line.rstrip() for line in lines), note])
+    return "\n".join([*(line.rstrip() for line in lines), *notes])
 
 
 def _figures(run: StoredRun) -> dict[str, Estimate]:
@@ -183,13 +187,13 @@ _LATEX = {
 }
 
 
-def _latex(head: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str:
+def _latex(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join("".join(_LATEX.get(sign, sign) for sign in cell) for cell in cells) + r" \\"
 
     return "\n".join(
         [
-            f"% {note}",
+            *(f"% {note}" for note in notes),
             r"\begin{tabular}{lll" + "r" * (len(head) - 3) + "}",
             r"\hline",
             line(head),
@@ -201,12 +205,13 @@ def _latex(head: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str
     )
 
 
-def _html(head: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str:
+def _html(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
+    caption = "<br>\n".join(map(html.escape, notes))
     return (
-        f"<table>\n<caption>{html.escape(note)}</caption>\n<thead>\n{line(head, 'th')}\n</thead>\n"
+        f"<table>\n<caption>{caption}</caption>\n<thead>\n{line(head, 'th')}\n</thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table>"
     )

@@ -69,6 +69,12 @@ class StoredRun:
         return missing(self.results.episodes, self.results.not_run)
 
     @property
+    def tasks(self) -> str:
+        """Where its tasks lie, and how many there are or, of some, were asked for."""
+        where, available = self.results.tasks, self.results.available
+        return where if available is None else f"{where} ({self.part or f'{available:,} tasks'})"
+
+    @property
     def part(self) -> str | None:
         """How many of the benchmark's tasks were asked for; ``None`` where all were."""
         return part(self.results.limit, self.results.available)

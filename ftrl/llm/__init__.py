@@ -19,9 +19,10 @@ from ftrl.llm.chat_completions import ChatCompletions, open_dialogues
 from ftrl.llm.conversation import Prompt, Unusable, ask
 from ftrl.llm.dialogue import AskedCall, AssistantTurn, ContextExceeded, Dialogue, Dialogues, InspectDialogues
 from ftrl.llm.exchanges import Exchange, ExchangeFolder, Exchanges, Message, Recording, Usage, read_recording, record_to
+from ftrl.llm.failures import ModelFailure, ModelRefused
 from ftrl.llm.language_model import LanguageModel
 from ftrl.llm.ledger import Totals, ledger
-from ftrl.llm.provider import ModelFailure, ModelRefused, Provider
+from ftrl.llm.provider import Provider
 from ftrl.llm.settings import ModelSettings, Price
 
 __all__ = [

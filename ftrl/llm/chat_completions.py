@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from ftrl.llm.dialogue import AskedCall, AssistantTurn, ContextExceeded, Dialogue, Dialogues, InspectDialogues
 from ftrl.llm.exchanges import Usage
-from ftrl.llm.provider import CAUSE_CHARACTERS, REFUSING, ModelFailure, ModelRefused, Provider
+from ftrl.llm.failures import ModelFailure, ModelRefused
+from ftrl.llm.provider import CAUSE_CHARACTERS, REFUSING, Provider
+from ftrl.llm.reach import Reach
 from ftrl.llm.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class ChatCompletions:
         if key := os.environ.get(f"{variable}_API_KEY"):
             self._headers["Authorization"] = f"Bearer {key}"
         self._session: aiohttp.ClientSession | None = None
+        self._reach = Reach(settings.model, base)
         self._random = random.Random()
 
     def check(self) -> None:
@@ -107,6 +110,7 @@ class ChatCompletions:
             ModelFailure: no answer came, or the server refuses this request.
             ModelRefused: it would refuse every other, too.
         """
+        await self._reach.see()
         problem = ""
         for attempt in range(self.settings.retries + 1):
             wait, problem, answer = await self._post(body)

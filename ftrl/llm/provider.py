@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftrl.errors import FtrlError
 from ftrl.llm.exchanges import Usage
+from ftrl.llm.failures import ModelFailure, ModelRefused
+from ftrl.llm.reach import Reach
 from ftrl.llm.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ REFUSING = (401, 402, 403, 404)
 _MARKS = re.compile(r"\[/?[a-z]+\]")
 
 
-class ModelFailure(FtrlError):
-    """A model could not be asked, however often it was tried: nobody's wrong answer."""
-
-
-class ModelRefused(ModelFailure):
-    """The provider refuses the key, the account or the model: asking again is of no use."""
-
-
 class Provider:
     """One model. Belongs to one event loop.
 
@@ -41,6 +34,7 @@ class Provider:
     def __init__(self, settings: ModelSettings) -> None:
         self.settings = settings
         self._model: Model | None = None
+        self._reach = Reach(settings.model, settings.base_url)
 
     def check(self) -> None:
         """See that there is what is needed to ask the model: its provider's package and a key.
@@ -62,6 +56,7 @@ class Provider:
             ModelFailure: the provider could not be reached, or refuses this request.
             ModelRefused: it would refuse every other, too.
         """
+        await self._reach.see()
         try:
             if self._model is None:
                 self._model = self._open()
@@ -128,9 +123,11 @@ class Provider:
         cause = _bottom(error)
         # Inspect writes some of its messages with marks for a terminal.
         text = " ".join(_MARKS.sub("", str(cause)).split())[:CAUSE_CHARACTERS]
-        refused = getattr(cause, "status_code", None) in REFUSING or type(cause).__name__ == "PrerequisiteError"
-        kind = ModelRefused if refused else ModelFailure
-        return kind(f"{self.settings.model} can't be asked: {type(cause).__name__}: {text}")
+        asked = f"{self.settings.model} can't be asked"
+        if type(cause).__name__ == "PrerequisiteError":  # a key or a package that is missing here
+            return ModelRefused(f"{asked}: {text.removeprefix('ERROR: ')}")
+        kind = ModelRefused if getattr(cause, "status_code", None) in REFUSING else ModelFailure
+        return kind(f"{asked}: {type(cause).__name__}: {text}")
 
 
 def usage_of(output: ModelOutput) -> Usage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,7 @@ def test_the_table_holds_own_rows_under_the_papers(two_runs: tuple[str, str]) ->
     (own,) = [line for line in lines if line.startswith("base ")]
     assert "100.00 ±" in own
     assert "Ye et al. 2025" in lines[-1]
+    assert re.match(r"Own row (base|trained): rotbench, /", lines[-2])
     assert lines[-1].endswith("± is half a 95 % interval.")
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -395,6 +395,19 @@ def test_another_model_cannot_go_on_with_the_store(bench: Bench) -> None:
     bench.collect(tasks=1)
     with pytest.raises(InputError, match="by another model"):
         bench.collect("openai-api/local/other", tasks=2, resume=True)
+
+
+@pytest.mark.parametrize("model", [LEAN, INSPECT])
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("http://127.0.0.1:9/v1", "Connection refused"), ("127.0.0.1:8000/v1", "write it as http://HOST:PORT/v1")],
+)
+def test_an_address_where_nobody_is_ends_the_run_at_once_and_is_named(
+    bench: Bench, model: str, address: str, why: str
+) -> None:
+    nowhere = replace(bench, url=address)
+    with pytest.raises(FtrlError, match=f"{model} can't be asked at {address}: .*{why}"):
+        nowhere.collect(model, provider=ProviderSettings(base_url=address, retries=50))
 
 
 def test_its_episodes_are_refused_by_training(bench: Bench, tmp_path: Path) -> None:

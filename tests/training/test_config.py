@@ -136,6 +136,16 @@ def test_on_a_cpu_nothing_asks_for_a_gpu_build() -> None:
     assert settings["actor_rollout_ref"]["rollout"]["dtype"] == "float32"
 
 
+@pytest.mark.parametrize(("dtype", "computed"), [("float32", "fp32"), ("bfloat16", "bf16")])
+def test_a_cpu_computes_and_samples_in_what_was_said_and_updates_full_weights(dtype: str, computed: str) -> None:
+    config = TrainConfig.model_validate({**MINIMAL, "hardware": {"device": "cpu", "cpu_dtype": dtype}})
+    settings = yaml.safe_load(resolved_yaml(config))["actor_rollout_ref"]
+    trainer = settings["actor"]["fsdp_config"]
+    assert settings["rollout"]["dtype"] == dtype
+    assert (trainer["dtype"], trainer["mixed_precision"]["param_dtype"]) == ("float32", computed)
+    assert trainer["mixed_precision"]["reduce_dtype"] == "fp32"
+
+
 def test_on_a_cpu_the_embeddings_of_a_large_vocabulary_reach_the_engine_in_one_piece() -> None:
     config = TrainConfig.model_validate({**MINIMAL, "hardware": {"device": "cpu"}})
     rollout = yaml.safe_load(resolved_yaml(config))["actor_rollout_ref"]["rollout"]
