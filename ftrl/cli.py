@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
 from ftrl.errors import FtrlError
+from ftrl.termination import terminable
 
 app = typer.Typer(
     name="ftrl",
@@ -61,7 +63,8 @@ def _s3_fault(error: Exception) -> str | None:
 def main() -> None:
     """Run the command line; errors a user can act on end as one message and their exit code."""
     try:
-        app()
+        with terminable():
+            app()
     except FtrlError as error:
         print(f"ftrl: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -78,6 +81,11 @@ def main() -> None:
     except KeyboardInterrupt:
         print("ftrl: interrupted; what was finished is kept", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == signal.SIGTERM:
+            print("ftrl: stopped by SIGTERM; what was finished is kept", file=sys.stderr)
+            sys.exit(128 + signal.SIGTERM)
+        raise
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ftrl.errors import FtrlError
+from ftrl.termination import same_handler
 
 START_ATTEMPTS = 3
 
@@ -96,6 +97,20 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
             yield ray
         return
     _keep_off_stdout()
+    with same_handler():
+        _join_or_start(ray, needs)
+    try:
+        with _second_node(ray, needs):
+            try:
+                yield ray
+            finally:
+                # Before the second node goes: Ray tells all who are connected when a node leaves.
+                ray.shutdown()
+    finally:
+        ray.shutdown()
+
+
+def _join_or_start(ray: Any, needs: LogicalResources | None) -> None:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := running_address()) is not None:
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -106,15 +121,6 @@ def ray_session(needs: LogicalResources | None = None) -> Iterator[Any]:
             counts = {"num_cpus": max(needs.cpus, os.cpu_count() or 1), "num_gpus": needs.gpus or None}
             counts["resources"] = {logical_node(): 1}
         _start(ray, {"include_dashboard": False, **counts, **common})
-    try:
-        with _second_node(ray, needs):
-            try:
-                yield ray
-            finally:
-                # Before the second node goes: Ray tells all who are connected when a node leaves.
-                ray.shutdown()
-    finally:
-        ray.shutdown()
 
 
 def _keep_off_stdout() -> None:

@@ -8,33 +8,26 @@ what is there already: whoever submits one again, a person or a scheduler that r
 from __future__ import annotations
 
 import argparse
-import asyncio
 import errno
 import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from ftrl import storage
 from ftrl.errors import FtrlError
-from ftrl.ray_session import ray_session
 from ftrl.settings_files import Layers, read_layers
+from ftrl.termination import terminable
 
 C = TypeVar("C", bound=BaseModel)
 
 JOB_SETTINGS = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where Ray leaves a job's settings in the environment of its entry point."""
-
-LOOK_SECONDS = 1.0
-"""How often it is looked whether Ray is about to abort this process; it does so three seconds after SIGTERM."""
 
 STOPPED = "stopped by SIGTERM; what was finished is kept: submit the same job again to go on"
 """What a job says last when it was asked to end."""
@@ -57,67 +50,9 @@ def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
         help="YAML file, local or s3://; see jobs/configs. Given again, each is laid over those before it",
     )
     files = parser.parse_args().config
-    # Connected to from the start, where there is one: Ray replaces the handler of SIGTERM when it connects.
-    with ray_session() if os.environ.get("RAY_ADDRESS") else nullcontext(), time_to_finish():
-        signal.signal(signal.SIGTERM, _stop)
+    with terminable():
         code = ended(lambda: print(work(read(files, kind)).model_dump_json(indent=2), flush=True))
     sys.exit(code)
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    """Leave the main thread from wherever it is, as after Ctrl-C. Once is enough: the clean-up is not disturbed."""
-    signal.alarm(0)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        sys.exit(number)
-    # Between two of its steps: a loop that is left within one may forget whom to wake, and then waits for ever.
-    loop.call_soon_threadsafe(sys.exit, number)
-
-
-@contextmanager
-def finishing() -> Iterator[threading.Event]:
-    """While the block runs, SIGTERM only sets an event: for work that looks at it, commits and ends by itself.
-
-    A second signal ends it where it is.
-    """
-    asked = threading.Event()
-
-    def note(number: int, _: FrameType | None) -> None:
-        signal.alarm(0)
-        signal.signal(signal.SIGTERM, _stop)
-        asked.set()
-
-    before = signal.signal(signal.SIGTERM, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if asked.is_set():
-        sys.exit(signal.SIGTERM)  # it was done before it noticed; what comes after it is not begun
-
-
-@contextmanager
-def time_to_finish() -> Iterator[None]:
-    """While the block runs, no alarm ends this process.
-
-    A process that is connected to Ray gets an alarm with its SIGTERM, and is aborted three seconds later, in the
-    middle of what it still has to commit. Whoever sent the signal decides how long that may take, not Ray.
-    """
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(LOOK_SECONDS):
-            signal.alarm(0)
-
-    thread = threading.Thread(target=look, name="no-alarm", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def ended(work: Callable[[], None]) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 import threading
 
-from job import STOPPED, finishing, run
+from job import STOPPED, run
 
 from ftrl import synthesis
 from ftrl.errors import FtrlError
 from ftrl.synthesis import SynthesisConfig, SynthesisReport
+from ftrl.termination import finishing
 
 
 def synthesize(config: SynthesisConfig) -> SynthesisReport:
