@@ -5,6 +5,7 @@ The store is committed block by block, together with the record of rejections; a
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -32,8 +33,8 @@ NEAR_DUPLICATE = Bar(question=0.7, tools=0.8)
 
 
 class StoreWriting:
-    """Takes settled items, in a ``with`` block. A failure of the work (``FtrlError``) keeps what is there; anything
-    else that ends the block loses what is not committed.
+    """Takes settled items, in a ``with`` block. A failure of the work (``FtrlError``) or its cancellation, after
+    Ctrl-C or SIGTERM, keeps what is there; anything else that ends the block loses what is not committed.
 
     Args:
         out: the store.
@@ -76,7 +77,7 @@ class StoreWriting:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None or isinstance(error, FtrlError):
+            if kind is None or isinstance(error, (FtrlError, asyncio.CancelledError)):
                 self._commit()
             else:
                 self._open.__exit__(kind, error, trace)
