@@ -132,6 +132,25 @@ def validate(tasks: TasksArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def schema(
+    tables: Annotated[
+        list[str], typer.Argument(help="CSV, TSV, Parquet, SQLite or DuckDB files, or folders of them; as in synth.")
+    ],
+    declared: Annotated[str | None, typer.Option("--schema", help="A YAML file: what is not to be found.")] = None,
+) -> None:
+    """Print what synth finds in tables - keys, names, references, words - as the file that its --schema takes.
+
+    Example: ftrl env schema shop.sqlite > shop.yaml
+    """
+    from ftrl.synthesis.tables.tabular import find_schema
+
+    told = find_schema(tables, declared)
+    for table in told.passed_over:
+        typer.echo(f"no question is about rows of {table}", err=True)
+    typer.echo(told.schema.as_yaml(), nl=False)
+
+
+@app.command()
 def stats(tasks: TasksArgument, as_json: JsonOption = False) -> None:
     """Figures per scenario: tasks, tools, golds, parameters, code, distractors.
 

@@ -11,10 +11,13 @@ from random import Random
 
 import pyarrow as pa
 import pytest
+import yaml
 from pyarrow import parquet
+from typer.testing import CliRunner
 
 from ftrl import storage
 from ftrl.audit import Severity, audit_tasks
+from ftrl.commands.env import app as env
 from ftrl.environments import EnvironmentStore, Scenario
 from ftrl.environments.golden import golden_turns
 from ftrl.errors import InputError
@@ -220,6 +223,26 @@ def test_what_is_declared_holds_against_what_would_be_found(tmp_path):
     schema.write_text("tables:\n  things:\n    noun: gadget\n    key: a\n    label: b\n    references: {c: things.a}\n")
     assert relations(path) == {"things.a": "Quantity", "things.c": "Quantity"}
     assert relations(path, schema=schema) == {"things.c": "gadget"}
+
+
+def test_what_was_found_can_be_declared_as_it_is_told_and_is_the_same_then(tmp_path):
+    paths = [str(shop(tmp_path / "shop")), str(database(tmp_path / "sales.db"))]
+    told = CliRunner().invoke(env, ["schema", *paths])
+    assert told.exit_code == 0, told.stderr
+    found = yaml.safe_load(told.stdout)["tables"]
+    assert found["makers"]["references"] == {"town_code": "towns"}
+    assert found["staff"]["label"] == ["first_name", "last_name"]
+    assert found["Order"]["nouns"]["soldOn"] == "sold on"
+    (tmp_path / "found.yaml").write_text(told.stdout)
+    again = CliRunner().invoke(env, ["schema", *paths, "--schema", str(tmp_path / "found.yaml")])
+    assert again.stdout == told.stdout
+    assert relations(*paths, schema=tmp_path / "found.yaml") == relations(*paths)
+
+
+def test_tables_that_nothing_is_asked_about_are_named_beside_what_is_found(tmp_path):
+    told = CliRunner().invoke(env, ["schema", str(table(tmp_path, "id,name", "1,Ann", "2,Bob"))])
+    assert told.exit_code == 0
+    assert told.stderr == "no question is about rows of things (only 2 of 2 rows have a name of their own)\n"
 
 
 def test_rows_that_refer_to_a_row_can_be_filtered_listed_and_added_up(tmp_path):

@@ -4,9 +4,11 @@
 * ``find`` tells types, keys, names for people, and references between tables; ``schema`` reads what the user
   declares about them in YAML.
 * ``describe`` makes kinds and relations of tables and columns, in words; ``cells`` decides what may be an answer.
+* ``telling`` says what was found in the form in which it is declared.
 * ``TableFacts`` is the result: the stages ask it as they ask the fictional world.
 """
 
 from ftrl.synthesis.tables.tabular.own import TableFacts, table_facts
+from ftrl.synthesis.tables.tabular.telling import TablesFound, find_schema
 
-__all__ = ["TableFacts", "table_facts"]
+__all__ = ["TableFacts", "TablesFound", "find_schema", "table_facts"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftrl.settings_files import Layers, read_layers
@@ -48,6 +49,15 @@ class DeclaredSchema(BaseModel):
 
     tables: dict[str, DeclaredTable] = Field(default_factory=dict)
     skip: tuple[str, ...] = ()
+
+    def as_yaml(self) -> str:
+        """The file that says just this."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        for table in said.get("tables", {}).values():
+            for name in ("key", "label"):
+                if len(table.get(name, ())) == 1:
+                    (table[name],) = table[name]
+        return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
     def of(self, table: LoadedTable) -> DeclaredTable:
         """What is declared of a table; nothing, where nothing is."""
