@@ -7,9 +7,11 @@ servers.
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import ray
 
@@ -19,6 +21,8 @@ SERVER = "vllm_server_"
 EVERY_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """How often they are asked, and how long one has to be gone: when a trainer ends, its engines go a little before it."""
+
+AT_ONCE = 32
 
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Nodes are not reached through a proxy, which would answer for an engine that it does not know."""
@@ -41,8 +45,10 @@ class EngineHealth:
         there = {name for name in ray.util.list_named_actors() if name.startswith(SERVER)}
         for name in there - set(self._addresses):
             self._meet(name)
-        for name, address in self._addresses.items():
-            if name in there and not _is_gone(address):
+        with ThreadPoolExecutor(AT_ONCE) as asking:  # some may be silent for seconds
+            answers = list(asking.map(_is_gone, self._addresses.values()))
+        for name, gone in zip(self._addresses, answers, strict=True):
+            if name in there and not gone:
                 self._gone_since.pop(name, None)
             elif now - self._gone_since.setdefault(name, now) >= GONE_SECONDS:
                 return name
@@ -64,6 +70,8 @@ def _is_gone(address: str) -> bool:
         return error.code == 503
     except urllib.error.URLError as error:
         return isinstance(error.reason, ConnectionRefusedError)
+    except http.client.HTTPException:
+        return True  # whoever has its port now is no engine
     except OSError:
         pass
     return False

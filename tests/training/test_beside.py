@@ -105,6 +105,9 @@ def engine_class() -> type:
 
             class Health(BaseHTTPRequestHandler):
                 def do_GET(self) -> None:
+                    if engine._status == 0:
+                        self.wfile.write(b"220 this is a mail server\r\n")
+                        return
                     self.send_response(engine._status if self.path == "/health" else 404)
                     self.end_headers()
 
@@ -114,13 +117,13 @@ def engine_class() -> type:
         def get_server_address(self) -> tuple[str, int]:
             return "127.0.0.1", self._server.server_address[1]
 
-        def fail(self) -> None:
-            self._status = 503
+        def answer(self, status: int) -> None:
+            self._status = status
 
     return Engine
 
 
-@pytest.mark.parametrize("end", ["the actor", "what it holds", "nothing"])
+@pytest.mark.parametrize("end", ["the actor", "what it holds", "its port", "nothing"])
 def test_a_trainer_whose_engine_died_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     monkeypatch.setattr(engine_health, "EVERY_SECONDS", 0.5)
     monkeypatch.setattr(engine_health, "GONE_SECONDS", 2.0)
@@ -136,8 +139,8 @@ def test_a_trainer_whose_engine_died_is_not_waited_for(monkeypatch: pytest.Monke
             time.sleep(3)  # it is asked meanwhile
             if end == "the actor":
                 ray_module.kill(engine)
-            elif end == "what it holds":
-                engine.fail.remote()
+            elif end != "nothing":
+                engine.answer.remote(503 if end == "what it holds" else 0)
             time.sleep(1000 if end != "nothing" else 5)
 
     def train() -> None:
