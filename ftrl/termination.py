@@ -13,6 +13,9 @@ from types import FrameType
 LOOK_SECONDS = 1.0
 """How often it is looked whether Ray is about to abort this process; it does so three seconds after SIGTERM."""
 
+_left = threading.Event()
+"""Set when the work was left for SIGTERM."""
+
 
 @contextmanager
 def terminable() -> Iterator[None]:
@@ -29,9 +32,14 @@ def terminable() -> Iterator[None]:
 
     thread = threading.Thread(target=look, name="no-alarm", daemon=True)
     thread.start()
+    _left.clear()
     before = signal.signal(signal.SIGTERM, _leave)
     try:
         yield
+    except SystemExit:
+        if _left.is_set():  # Ray, where it is waited for, makes another code of it
+            raise SystemExit(int(signal.SIGTERM)) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
         over.set()
@@ -74,6 +82,7 @@ def same_handler() -> Iterator[None]:
 
 def _leave(number: int, _: FrameType | None) -> None:
     """Leave the main thread from wherever it is, as after Ctrl-C. Once is enough: the clean-up is not disturbed."""
+    _left.set()
     signal.alarm(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:

@@ -50,9 +50,12 @@ def run(kind: type[C], work: Callable[[C], BaseModel]) -> None:
         help="YAML file, local or s3://; see jobs/configs. Given again, each is laid over those before it",
     )
     files = parser.parse_args().config
-    with terminable():
-        code = ended(lambda: print(work(read(files, kind)).model_dump_json(indent=2), flush=True))
-    sys.exit(code)
+
+    def whole() -> None:
+        with terminable():
+            print(work(read(files, kind)).model_dump_json(indent=2), flush=True)
+
+    sys.exit(ended(whole))
 
 
 def ended(work: Callable[[], None]) -> int:
