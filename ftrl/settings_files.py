@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, get_args
 
 import yaml
@@ -168,8 +168,14 @@ def _meant(kind: type[BaseModel], names: Sequence[int | str]) -> str:
     for name in names[:-1]:
         field = part.model_fields.get(str(name)) if part is not None else None
         part = None if field is None else next(_records(field.annotation), None)
-    near = difflib.get_close_matches(str(names[-1]), part.model_fields, n=1) if part is not None else []
-    return "".join(f"; is {'.'.join(map(str, [*names[:-1], name]))} meant?" for name in near)
+    above = "".join(f"{name}." for name in names[:-1])
+    return "" if part is None else meant(str(names[-1]), part.model_fields, above)
+
+
+def meant(name: str, known: Iterable[str], above: str = "") -> str:
+    """The end of an error about a name that is not there: which of those that are, below ``above``, it may be."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; is {above}{near[0]} meant?" if near else ""
 
 
 def _records(annotation: Any) -> Iterator[type[BaseModel]]:

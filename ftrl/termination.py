@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import threading
@@ -85,6 +84,8 @@ def _leave(number: int, _: FrameType | None) -> None:
     _left.set()
     signal.alarm(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import asyncio  # only now: every command would wait for it at its start
+
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -86,25 +86,24 @@ def own_rows(runs: Iterable[StoredRun]) -> list[Row]:
     Raises:
         InputError: two runs of one model fill the same column, or a suite is not part of the table.
     """
-    filled: dict[tuple[str, bool], dict[str, Cell]] = {}
-    incomplete: set[tuple[str, bool]] = set()
-    in_part: set[tuple[str, bool]] = set()
-    played: dict[tuple[str, bool], list[str]] = {}
+    runs_of: dict[tuple[str, bool], list[StoredRun]] = {}
     for run in runs:
-        if run.not_run:
-            incomplete.add((run.model, run.thinking))
-        if run.part:
-            in_part.add((run.model, run.thinking))
-        played.setdefault((run.model, run.thinking), []).append(f"{run.suite}, {run.tasks}")
-        cells = filled.setdefault((run.model, run.thinking), {})
+        runs_of.setdefault((run.model, run.thinking), []).append(run)
+    return [_own_row(*who, own) for who, own in runs_of.items()]
+
+
+def _own_row(model: str, thinking: bool, runs: Sequence[StoredRun]) -> Row:
+    cells: dict[str, Cell] = {}
+    for run in runs:
         for column, figure in _figures(run).items():
             if column in cells:
-                raise InputError(f"two evaluations of {run.model} fill the column {COLUMNS[column]}", file=run.path)
+                raise InputError(f"two evaluations of {model} fill the column {COLUMNS[column]}", file=run.path)
             cells[column] = Cell(100 * figure.mean, 50 * (figure.high - figure.low))
-    methods = {
-        who: "this run" + ", in part" * (who in in_part) + ", incomplete" * (who in incomplete) for who in filled
-    }
-    return [Row(*who, methods[who], cells, _average(cells), tuple(played[who])) for who, cells in filled.items()]
+    method = (
+        "this run" + ", in part" * any(run.part for run in runs) + ", incomplete" * any(run.not_run for run in runs)
+    )
+    played = tuple(f"{run.suite}, {run.tasks}" for run in runs)
+    return Row(model, thinking, method, cells, _average(cells), played)
 
 
 def render_paper_table(own: Sequence[Row], form: str = "text") -> str:

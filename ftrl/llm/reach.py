@@ -33,7 +33,7 @@ class Reach:
         """
         if self._seen is None:
             self._seen = asyncio.ensure_future(self._connect())
-        await self._seen
+        await asyncio.shield(self._seen)  # one of those who wait may be cancelled
 
     async def _connect(self) -> None:
         if self._address is None:

@@ -23,6 +23,7 @@ GONE_SECONDS = 20.0
 """How often they are asked, and how long one has to be gone: when a trainer ends, its engines go a little before it."""
 
 AT_ONCE = 32
+"""Engines that are asked at the same time."""
 
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Nodes are not reached through a proxy, which would answer for an engine that it does not know."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ftrl.errors import FtrlError, InputError
+from ftrl.settings_files import meant
 
 
 @cache
@@ -55,9 +55,9 @@ def check_overrides(overrides: Mapping[str, Any]) -> None:
     for key in overrides:
         if key.startswith("+") or _is_setting(key.split("."), known):
             continue
-        near = difflib.get_close_matches(key, list(_names(known)), n=1)
-        meant = f"; is {near[0]} meant?" if near else ""
-        raise InputError(f"verl has no such setting{meant} (+{key} adds it all the same)", field=f"verl.{key}")
+        raise InputError(
+            f"verl has no such setting{meant(key, _names(known))} (+{key} adds it all the same)", field=f"verl.{key}"
+        )
 
 
 def _is_setting(names: list[str], known: Any) -> bool:

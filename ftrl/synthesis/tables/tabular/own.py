@@ -19,7 +19,7 @@ from ftrl.synthesis.tables.tabular.describe import column_noun, relation_of
 from ftrl.synthesis.tables.tabular.entities import FEWEST_ENTITIES, Entities
 from ftrl.synthesis.tables.tabular.find import Column, FoundTable, found
 from ftrl.synthesis.tables.tabular.load import Loaded, loaded
-from ftrl.synthesis.tables.tabular.schema import DeclaredSchema, declared
+from ftrl.synthesis.tables.tabular.schema import declared
 
 TEST_SHARE = 5
 """One entity in so many is for the test split: no question of either split starts from one of the other's."""
@@ -255,8 +255,7 @@ def table_facts(paths: Sequence[str], schema: str | None, split: str) -> Iterato
         InputError: a file can't be read, the declaration does not fit, or nothing can be asked about.
     """
     with loaded(paths) as source:
-        said = declared(schema, source.tables) if schema else DeclaredSchema()
-        facts = TableFacts(source, found(source, said), split)
+        facts = TableFacts(source, found(source, declared(schema, source.tables)), split)
         if not facts.relations:
             raise InputError(
                 "nothing in these tables can be asked about: it takes rows with names or numbers of their own, and "

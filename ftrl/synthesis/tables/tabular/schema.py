@@ -72,12 +72,14 @@ def plain_words(text: str) -> str:
     return " ".join(words)
 
 
-def declared(path: str, tables: Sequence[LoadedTable]) -> DeclaredSchema:
-    """Read a declaration and hold it against the tables.
+def declared(path: str | None, tables: Sequence[LoadedTable]) -> DeclaredSchema:
+    """Read a declaration, if there is one, and hold it against the tables.
 
     Raises:
         InputError: it is no YAML, does not fit the form, or names a table or column that does not exist.
     """
+    if path is None:
+        return DeclaredSchema()
     layers = read_layers(path)
     schema = layers.into(DeclaredSchema)
     by_name = {table.name: table for table in tables}

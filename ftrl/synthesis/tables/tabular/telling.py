@@ -32,7 +32,7 @@ def find_schema(paths: Sequence[str], schema: str | None = None) -> TablesFound:
         InputError: a file can't be read, the declaration does not fit, or all tables are empty.
     """
     with loaded(paths) as source:
-        said = declared(schema, source.tables) if schema else DeclaredSchema()
+        said = declared(schema, source.tables)
         tables = found(source, said)
         told = {table.loaded.name: _told(table) for table in tables}
         passed_over = Entities(source.connection, tables).passed_over
